@@ -1,0 +1,1 @@
+//! Live sessions, the subscription tree and the bus between them

@@ -1,0 +1,1 @@
+//! The control API: operations, SigV4 and the REST-JSON door

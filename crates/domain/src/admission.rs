@@ -1,0 +1,83 @@
+//! Admission: may the holder of this certificate pass?
+//!
+//! The handshake has proven possession of the key; the registry says the rest. No chain, no authority's status, no
+//! key usage counts here (AWS developer guide, "X.509 client certificates").
+
+use crate::certificate::{CertificateMode, CertificateStatus};
+use crate::refusal::Refusal;
+use crate::time::Timestamp;
+
+/// What the registry knows that counts at the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// The certificate's status.
+    pub status: CertificateStatus,
+    /// Whether SNI must name the endpoint.
+    pub mode: CertificateMode,
+    /// First moment of validity.
+    pub not_before: Timestamp,
+    /// Last moment of validity.
+    pub not_after: Timestamp,
+}
+
+/// Decides admission at `now`. `registration` is the record found in the endpoint's scope, if any;
+/// `endpoint_named` says whether SNI named an endpoint (rather than the scope being guessed from the registration).
+///
+/// # Errors
+/// The [`Refusal`] that stands first: registration, SNI mode, status, validity.
+pub fn admit(registration: Option<&Registration>, endpoint_named: bool, now: Timestamp) -> Result<(), Refusal> {
+    let registration = registration.ok_or(Refusal::NotRegistered)?;
+    if registration.mode == CertificateMode::SniOnly && !endpoint_named {
+        return Err(Refusal::SniOnly);
+    }
+    if registration.status != CertificateStatus::Active {
+        return Err(Refusal::Status(registration.status));
+    }
+    if now < registration.not_before {
+        return Err(Refusal::NotYetValid);
+    }
+    // notAfter names a whole second that is still valid (RFC 5280, 4.1.2.5).
+    if now.as_secs() > registration.not_after.as_secs() {
+        return Err(Refusal::Expired);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_secs(1_000);
+    const END: Timestamp = Timestamp::from_secs(2_000);
+
+    fn registered(status: CertificateStatus, mode: CertificateMode) -> Registration {
+        Registration { status, mode, not_before: START, not_after: END }
+    }
+
+    #[test]
+    fn only_an_active_certificate_within_its_validity_passes() {
+        let active = registered(CertificateStatus::Active, CertificateMode::Default);
+        let cases = [
+            (START, Ok(())),
+            (START.plus_millis(-1), Err(Refusal::NotYetValid)),
+            (END, Ok(())),
+            (END.plus_millis(999), Ok(())),
+            (END.plus_millis(1_000), Err(Refusal::Expired)),
+        ];
+        for (now, outcome) in cases {
+            assert_eq!(admit(Some(&active), true, now), outcome, "{now:?}");
+        }
+        for status in CertificateStatus::ALL {
+            let outcome = admit(Some(&registered(status, CertificateMode::Default)), true, START);
+            assert_eq!(outcome.is_ok(), status == CertificateStatus::Active, "{status}");
+        }
+        assert_eq!(admit(None, true, START), Err(Refusal::NotRegistered));
+    }
+
+    #[test]
+    fn sni_only_needs_the_endpoint_named() {
+        let record = registered(CertificateStatus::Active, CertificateMode::SniOnly);
+        assert_eq!(admit(Some(&record), true, START), Ok(()));
+        assert_eq!(admit(Some(&record), false, START), Err(Refusal::SniOnly));
+    }
+}

@@ -1,0 +1,152 @@
+//! ARNs of service `iot`: built from typed parts, parsed back into them.
+
+use std::fmt;
+
+use crate::certificate::CertificateId;
+use crate::name::{PolicyName, ThingName};
+use crate::scope::{AccountId, Region, Scope};
+
+/// What an ARN of service `iot` names, without the scope it lives in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Resource {
+    /// `cert/<certificate id>`
+    Certificate(CertificateId),
+    /// `policy/<name>`
+    Policy(PolicyName),
+    /// `thing/<name>`
+    Thing(ThingName),
+    /// `thinggroup/<name>`
+    ThingGroup(ThingName),
+    /// Any other kind, e.g. `cacert/…` or `topic/…`, as text.
+    Other(String),
+}
+
+/// A resource of service `iot` in its scope.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Arn {
+    /// The tenant that owns the resource.
+    pub scope: Scope,
+    /// The resource.
+    pub resource: Resource,
+}
+
+/// Not an ARN of service `iot`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an ARN of service iot: arn:aws:iot:<region>:<account>:<type>/<name> is needed")]
+pub struct InvalidArn;
+
+impl Arn {
+    /// The ARN of a client certificate.
+    #[must_use]
+    pub const fn certificate(scope: Scope, id: CertificateId) -> Self {
+        Self { scope, resource: Resource::Certificate(id) }
+    }
+
+    /// The ARN of a policy.
+    #[must_use]
+    pub const fn policy(scope: Scope, name: PolicyName) -> Self {
+        Self { scope, resource: Resource::Policy(name) }
+    }
+
+    /// The ARN of a thing.
+    #[must_use]
+    pub const fn thing(scope: Scope, name: ThingName) -> Self {
+        Self { scope, resource: Resource::Thing(name) }
+    }
+
+    /// Reads `arn:<partition>:iot:<region>:<account>:<type>/<name>`. A known type with a malformed name is refused.
+    ///
+    /// # Errors
+    /// [`InvalidArn`] when a part is missing or malformed, or the service is not `iot`.
+    pub fn parse(text: &str) -> Result<Self, InvalidArn> {
+        let mut parts = text.splitn(6, ':');
+        let mut part = || parts.next().ok_or(InvalidArn);
+        if part()? != "arn" {
+            return Err(InvalidArn);
+        }
+        let partition = part()?;
+        if part()? != "iot" {
+            return Err(InvalidArn);
+        }
+        let region: Region = part()?.parse().map_err(|_| InvalidArn)?;
+        let account: AccountId = part()?.parse().map_err(|_| InvalidArn)?;
+        if partition != region.partition() {
+            return Err(InvalidArn);
+        }
+        let resource = part()?;
+        let (kind, name) = resource.split_once('/').ok_or(InvalidArn)?;
+        if kind.is_empty() || name.is_empty() {
+            return Err(InvalidArn);
+        }
+        let resource = match kind {
+            "cert" => Resource::Certificate(name.parse().map_err(|_| InvalidArn)?),
+            "policy" => Resource::Policy(name.parse().map_err(|_| InvalidArn)?),
+            "thing" => Resource::Thing(name.parse().map_err(|_| InvalidArn)?),
+            "thinggroup" => Resource::ThingGroup(name.parse().map_err(|_| InvalidArn)?),
+            _ => Resource::Other(resource.to_owned()),
+        };
+        Ok(Self { scope: Scope::new(account, region), resource })
+    }
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate(id) => write!(f, "cert/{id}"),
+            Self::Policy(name) => write!(f, "policy/{name}"),
+            Self::Thing(name) => write!(f, "thing/{name}"),
+            Self::ThingGroup(name) => write!(f, "thinggroup/{name}"),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Display for Arn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", Prefix(&self.scope), self.resource)
+    }
+}
+
+/// The part of an ARN before the resource: `arn:aws:iot:<region>:<account>:`.
+pub struct Prefix<'a>(pub &'a Scope);
+
+impl fmt::Display for Prefix<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "arn:{}:iot:{}:{}:", self.0.region.partition(), self.0.region, self.0.account)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arn_reads_back_as_it_was_written() {
+        let id = "ab".repeat(32);
+        for text in [
+            format!("arn:aws:iot:us-east-1:123456789012:cert/{id}"),
+            "arn:aws:iot:us-east-1:123456789012:policy/p".into(),
+            "arn:aws-cn:iot:cn-north-1:123456789012:thing/t:1".into(),
+            "arn:aws:iot:us-east-1:123456789012:domainconfiguration/n/abcde".into(),
+        ] {
+            assert_eq!(Arn::parse(&text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn malformed_arns_are_refused() {
+        for bad in [
+            "",
+            "arn",
+            "arn:aws:s3:us-east-1:123456789012:thing/t",
+            "arn:aws:iot:us-east-1:12345:thing/t",
+            "arn:aws:iot:us-east-1:123456789012:thing",
+            "arn:aws:iot:us-east-1:123456789012:thing/",
+            "arn:aws:iot:us-east-1:123456789012:thing/../x",
+            "arn:aws:iot:us-east-1:123456789012:cert/zz",
+            "arn:aws:iot:cn-north-1:123456789012:thing/t",
+        ] {
+            assert!(Arn::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The rules of Gatehouse, pure: every function here is decided by its arguments alone.
+//! No I/O, no clock, no randomness, no logging, no async; time arrives as [`time::Timestamp`].
+//!
+//! Words: a [`scope::Scope`] is the tenant (account, Region). A certificate is named by the SHA-256 of its DER
+//! ([`certificate::CertificateId`]). [`admission`] decides whether the holder of a certificate may pass;
+//! [`policy`] decides what it may then do; [`refusal`] is the closed list of reasons for "no".
+
+pub mod admission;
+pub mod arn;
+pub mod certificate;
+pub mod client_id;
+pub mod endpoint;
+pub mod event;
+pub mod key_quality;
+pub mod limits;
+pub mod name;
+pub mod policy;
+pub mod refusal;
+pub mod scope;
+pub mod tag;
+pub mod thing;
+pub mod time;
+pub mod topic;

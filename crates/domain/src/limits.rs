@@ -1,0 +1,84 @@
+//! Every bound of the house on one page. Source, unless said otherwise: "AWS IoT Core endpoints and quotas".
+
+use std::time::Duration;
+
+/// A control API body, in bytes. (Ours; the largest input of the model fits.)
+pub const API_BODY_BYTES: usize = 1024 * 1024;
+/// How far a SigV4 date may lie from our clock.
+pub const SIGV4_CLOCK_SKEW: Duration = Duration::from_secs(15 * 60);
+/// Items on a page when the caller does not say.
+pub const PAGE_SIZE_DEFAULT: u32 = 25;
+/// Items on a page at most (service model, `PageSize`).
+pub const PAGE_SIZE_MAX: u32 = 250;
+/// How often an operation runs again after losing a race, before it answers ServiceUnavailable. (Ours.)
+pub const COMMIT_ATTEMPTS: u32 = 16;
+
+/// A certificate signing request, in characters (service model, `CertificateSigningRequest`).
+pub const CSR_CHARACTERS: usize = 4096;
+/// A certificate, in characters of PEM (service model, `CertificatePem`).
+pub const CERTIFICATE_PEM_CHARACTERS: usize = 65_536;
+/// The smallest RSA key, in bits.
+pub const RSA_BITS_MIN: usize = 2048;
+/// The largest RSA key, in bits: beyond, arithmetic is a denial of service. (Ours.)
+pub const RSA_BITS_MAX: usize = 8192;
+
+/// Versions of a policy.
+pub const POLICY_VERSIONS: u32 = 5;
+/// A policy document, in characters without white space.
+pub const POLICY_CHARACTERS: usize = 2048;
+/// A policy document, in characters at all (service model, `PolicyDocument`).
+pub const POLICY_CHARACTERS_RAW: usize = 404_600;
+/// Policies attached to one certificate.
+pub const POLICIES_PER_CERTIFICATE: u32 = 10;
+/// Attributes of a thing without a thing type.
+pub const THING_ATTRIBUTES: usize = 3;
+/// Attributes of a thing with a thing type.
+pub const THING_ATTRIBUTES_TYPED: usize = 50;
+/// Tags on one resource.
+pub const TAGS_PER_RESOURCE: usize = 50;
+
+/// A client id, in bytes.
+pub const CLIENT_ID_BYTES: usize = 128;
+/// Shortest keep-alive, in seconds; shorter ones count as this.
+pub const KEEP_ALIVE_MIN_SECS: u16 = 30;
+/// Longest keep-alive, in seconds; longer ones and 0 count as this.
+pub const KEEP_ALIVE_MAX_SECS: u16 = 1200;
+/// Payload of a message, in bytes.
+pub const PAYLOAD_BYTES: usize = 128 * 1024;
+/// Variable header and payload of an MQTT packet, in bytes.
+pub const PACKET_BYTES: usize = 146 * 1024;
+/// Smallest Maximum Packet Size that an MQTT 5 client may ask for, in bytes.
+pub const CLIENT_PACKET_BYTES_MIN: u32 = 512;
+/// Topic names and filters, in bytes.
+pub const TOPIC_BYTES: usize = 256;
+/// Slashes in a topic name or filter.
+pub const TOPIC_SLASHES: usize = 7;
+/// Filters in one SUBSCRIBE or UNSUBSCRIBE.
+pub const FILTERS_PER_SUBSCRIBE: usize = 8;
+/// Subscriptions of one connection.
+pub const SUBSCRIPTIONS_PER_CONNECTION: usize = 50;
+/// Unacknowledged QoS 1 messages to one client, and from it.
+pub const IN_FLIGHT: u16 = 100;
+/// Topic aliases per direction.
+pub const TOPIC_ALIASES: u16 = 8;
+/// Content Type of a message, in bytes.
+pub const CONTENT_TYPE_BYTES: usize = 256;
+/// Correlation Data of a message, in bytes.
+pub const CORRELATION_DATA_BYTES: usize = 8 * 1024;
+/// User Properties of a packet together, in bytes.
+pub const USER_PROPERTIES_BYTES: usize = 8 * 1024;
+/// Messages waiting for one connection's socket; more are dropped (QoS 0) or end the connection (QoS 1). (Ours.)
+pub const OUTBOUND_QUEUE: usize = 1_000;
+
+/// From accept to a complete TLS handshake. (Ours.)
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// From handshake to a complete CONNECT. (Ours.)
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Handshakes under way at once; more wait in the listen backlog. (Ours.)
+pub const HANDSHAKES_AT_ONCE: usize = 4096;
+/// Connections to a gateway at once. (Ours.)
+pub const CONNECTIONS: usize = 200_000;
+/// How long a node may be unable to read the change log before it admits nobody new. (Ours.)
+pub const LOG_SILENCE: Duration = Duration::from_secs(5);
+/// How often the change log is read for changes made by other processes. (Ours.)
+pub const LOG_POLL: Duration = Duration::from_millis(500);

@@ -1,0 +1,104 @@
+//! Names of things and policies, valid by construction.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// A name that does not satisfy its rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} must be 1 to 128 characters of {alphabet}")]
+pub struct InvalidName {
+    what: &'static str,
+    alphabet: &'static str,
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $what:literal, $alphabet:literal, $allowed:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(Arc<str>);
+
+        impl $type {
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = InvalidName;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let allowed: fn(u8) -> bool = $allowed;
+                if (1..=128).contains(&text.len()) && text.bytes().all(allowed) {
+                    Ok(Self(text.into()))
+                } else {
+                    Err(InvalidName { what: $what, alphabet: $alphabet })
+                }
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = InvalidName;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(name: $type) -> Self {
+                name.as_str().to_owned()
+            }
+        }
+
+        impl Borrow<str> for $type {
+            fn borrow(&self) -> &str {
+                self.as_str()
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+name!(
+    /// The name of a policy: `[\w+=,.@-]{1,128}` (service model, `PolicyName`).
+    PolicyName,
+    "a policy name",
+    "letters, digits and _+=,.@-",
+    |b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b)
+);
+
+name!(
+    /// The name of a thing, thing type, thing group or billing group: `[a-zA-Z0-9:_-]{1,128}` (service model,
+    /// `ThingName`).
+    ThingName,
+    "a thing name",
+    "letters, digits and :_-",
+    |b| b.is_ascii_alphanumeric() || b":_-".contains(&b)
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_to_their_alphabet() {
+        assert!("a+=,.@-_9".parse::<PolicyName>().is_ok());
+        assert!("a:_-9".parse::<ThingName>().is_ok());
+        for bad in ["", "../x", "a/b", "a\0b", "é", "a b", &"x".repeat(129)] {
+            assert!(bad.parse::<PolicyName>().is_err(), "{bad:?}");
+            assert!(bad.parse::<ThingName>().is_err(), "{bad:?}");
+        }
+    }
+}

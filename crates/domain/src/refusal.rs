@@ -1,0 +1,152 @@
+//! The closed list of reasons for turning a device away. Each becomes one log event, one metric label and one
+//! answer; nothing else in the house says "no" to a device.
+
+use std::fmt;
+
+use crate::certificate::CertificateStatus;
+
+/// Why a device was turned away or cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The ClientHello carried no host name, and the `sni` setting asks for one.
+    SniMissing,
+    /// The ClientHello's host name is no endpoint of this deployment, and no single DEFAULT registration stands for it.
+    SniUnknown,
+    /// The certificate must be used with the full endpoint name (`SNI_ONLY`).
+    SniOnly,
+    /// The certificate is not registered in the endpoint's account and Region.
+    NotRegistered,
+    /// The certificate is registered, but not ACTIVE.
+    Status(CertificateStatus),
+    /// The certificate's notAfter has passed.
+    Expired,
+    /// The certificate's notBefore lies in the future.
+    NotYetValid,
+    /// The leaf is not a certificate that can be read.
+    Unreadable,
+    /// The endpoint type does not serve this protocol.
+    WrongEndpoint,
+    /// The TLS session was resumed at an endpoint other than the one it began at.
+    ForeignSession,
+    /// No policy allows the connection.
+    PolicyDenied,
+    /// The client id is against the rules.
+    ClientId,
+    /// The registry or its change log could not be read.
+    RegistryUnavailable,
+    /// The certificate left the registry while connected.
+    Deleted,
+}
+
+impl Refusal {
+    /// The metric label and log field: kebab-case, stable.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::SniMissing => "sni-missing",
+            Self::SniUnknown => "sni-unknown",
+            Self::SniOnly => "sni-only",
+            Self::NotRegistered => "not-registered",
+            Self::Status(CertificateStatus::Inactive) => "inactive",
+            Self::Status(CertificateStatus::Revoked) => "revoked",
+            Self::Status(CertificateStatus::PendingTransfer) => "pending-transfer",
+            Self::Status(CertificateStatus::PendingActivation) => "pending-activation",
+            Self::Status(CertificateStatus::RegisterInactive) => "register-inactive",
+            // Never refused for being ACTIVE; kept total so that no reason lacks a label.
+            Self::Status(CertificateStatus::Active) => "active",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not-yet-valid",
+            Self::Unreadable => "unreadable",
+            Self::WrongEndpoint => "wrong-endpoint",
+            Self::ForeignSession => "foreign-session",
+            Self::PolicyDenied => "policy-denied",
+            Self::ClientId => "client-id",
+            Self::RegistryUnavailable => "registry-unavailable",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    /// The reason code of AWS's `Connection.AuthNError` event; codes that AWS does not have are named in
+    /// `docs/divergences.md`.
+    #[must_use]
+    pub const fn aws_reason(self) -> &'static str {
+        match self {
+            Self::SniMissing | Self::SniUnknown | Self::SniOnly | Self::ForeignSession => "SNI_MISUSED",
+            Self::NotRegistered | Self::Deleted => "DEVICE_CERTIFICATE_NOT_REGISTERED",
+            Self::Status(CertificateStatus::Revoked) => "DEVICE_CERTIFICATE_REVOKED",
+            Self::Status(_) => "DEVICE_CERTIFICATE_INACTIVE",
+            Self::Expired => "DEVICE_CERTIFICATE_EXPIRED",
+            Self::NotYetValid => "DEVICE_CERTIFICATE_NOT_YET_VALID",
+            Self::Unreadable => "NOT_AUTHENTICATED",
+            Self::WrongEndpoint => "DOMAIN_CONFIGURATION_INVALID",
+            Self::PolicyDenied | Self::ClientId => "AUTHORIZATION_FAILURE",
+            Self::RegistryUnavailable => "INTERNAL_SERVER_ERROR",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    /// The sentence a client may see (MQTT 5 reason string): what is wrong, and what mends it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::SniMissing => "the TLS ClientHello names no host (SNI): connect by the endpoint's host name",
+            Self::SniUnknown => {
+                "the host name in the TLS ClientHello is no endpoint of this server: use the address DescribeEndpoint \
+                 returns"
+            }
+            Self::SniOnly => {
+                "the certificate is registered as SNI_ONLY: use the full address DescribeEndpoint returns as host name"
+            }
+            Self::NotRegistered => "the certificate is not registered in the account and Region of this endpoint",
+            Self::Status(CertificateStatus::Inactive) => {
+                "the certificate is INACTIVE: UpdateCertificate --new-status ACTIVE switches it on"
+            }
+            Self::Status(CertificateStatus::Revoked) => "the certificate is REVOKED for good: a new one is needed",
+            Self::Status(CertificateStatus::PendingTransfer) => {
+                "the certificate is PENDING_TRANSFER: its transfer must be accepted, rejected or cancelled first"
+            }
+            Self::Status(CertificateStatus::PendingActivation) => {
+                "the certificate is PENDING_ACTIVATION: UpdateCertificate --new-status ACTIVE switches it on"
+            }
+            Self::Status(status) => return write!(f, "the certificate is {status}"),
+            Self::Expired => "the certificate has expired",
+            Self::NotYetValid => "the certificate is not valid yet",
+            Self::Unreadable => "the certificate presented cannot be read as X.509",
+            Self::WrongEndpoint => "this endpoint does not serve MQTT: use the iot:Data-ATS address",
+            Self::ForeignSession => "the TLS session began at another endpoint: connect with a full handshake",
+            Self::PolicyDenied => "no policy of the certificate allows iot:Connect for this client id",
+            Self::ClientId => "the client id is not acceptable: at most 128 bytes, not beginning with $",
+            Self::RegistryUnavailable => "the registry cannot be read at the moment: try again",
+            Self::Deleted => "the certificate was deleted from the registry",
+        };
+        f.write_str(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_differ_and_are_kebab_case() {
+        let mut all = vec![
+            Refusal::SniMissing,
+            Refusal::SniUnknown,
+            Refusal::SniOnly,
+            Refusal::NotRegistered,
+            Refusal::Expired,
+            Refusal::NotYetValid,
+            Refusal::Unreadable,
+            Refusal::WrongEndpoint,
+            Refusal::ForeignSession,
+            Refusal::PolicyDenied,
+            Refusal::ClientId,
+            Refusal::RegistryUnavailable,
+            Refusal::Deleted,
+        ];
+        all.extend(CertificateStatus::ALL.map(Refusal::Status));
+        let labels: std::collections::BTreeSet<_> = all.iter().map(|r| r.label()).collect();
+        assert_eq!(labels.len(), all.len());
+        assert!(labels.iter().all(|l| l.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
+    }
+}

@@ -1,0 +1,1 @@
+//! Certificates in and out; the only crate that touches private keys

@@ -1,0 +1,2 @@
+//! The binary `gatehouse`.
+fn main() {}
