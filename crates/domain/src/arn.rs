@@ -89,6 +89,16 @@ impl Arn {
     }
 }
 
+/// Whether a principal is the id of a Cognito identity: `<region>:<uuid>` (API reference, AttachThingPrincipal).
+#[must_use]
+pub fn is_cognito_identity(principal: &str) -> bool {
+    let Some((region, id)) = principal.split_once(':') else { return false };
+    let groups: Vec<&str> = id.split('-').collect();
+    region.parse::<Region>().is_ok()
+        && groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+        && groups.iter().all(|group| group.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -147,6 +157,21 @@ mod tests {
             "arn:aws:iot:cn-north-1:123456789012:thing/t",
         ] {
             assert!(Arn::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_cognito_identity_is_a_region_and_a_uuid() {
+        assert!(is_cognito_identity("us-east-1:0a1b2c3d-0000-4000-8000-0123456789AB"));
+        for other in [
+            "",
+            "us-east-1:",
+            "US:0a1b2c3d-0000-4000-8000-0123456789ab",
+            "us-east-1:0a1b2c3d-0000-4000-8000-0123456789ax",
+            "us-east-1:0a1b2c3d-0000-4000-8000-0123456789ab-",
+            "arn:aws:iot:us-east-1:123456789012:thing/t",
+        ] {
+            assert!(!is_cognito_identity(other), "{other}");
         }
     }
 }

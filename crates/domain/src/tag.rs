@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::arn::Resource;
 use crate::limits;
 
 /// Why tags are refused.
@@ -40,9 +41,54 @@ pub fn add(
     if tags.len() > limits::TAGS_PER_RESOURCE { Err(TagRefusal::TooMany) } else { Ok(tags) }
 }
 
+/// The tags of a resource without `keys`; a key that no tag has is passed over.
+#[must_use]
+pub fn remove<'a>(
+    current: &BTreeMap<String, String>,
+    keys: impl IntoIterator<Item = &'a str>,
+) -> BTreeMap<String, String> {
+    let mut tags = current.clone();
+    for key in keys {
+        tags.remove(key);
+    }
+    tags
+}
+
+/// The kinds of resources that carry tags, besides policies and thing groups (developer guide, "Tagging your AWS IoT
+/// resources").
+const TAGGED_KINDS: [&str; 16] = [
+    "authorizer",
+    "billinggroup",
+    "cacert",
+    "certificateprovider",
+    "dimension",
+    "domainconfiguration",
+    "job",
+    "jobtemplate",
+    "mitigationaction",
+    "provisioningtemplate",
+    "rolealias",
+    "rule",
+    "scheduledaudit",
+    "securityprofile",
+    "stream",
+    "thingtype",
+];
+
+/// Whether resources of this kind carry tags: things and client certificates do not.
+#[must_use]
+pub fn is_taggable(resource: &Resource) -> bool {
+    match resource {
+        Resource::Certificate(_) | Resource::Thing(_) => false,
+        Resource::Policy(_) | Resource::ThingGroup(_) => true,
+        Resource::Other(text) => text.split_once('/').is_some_and(|(kind, _)| TAGGED_KINDS.contains(&kind)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arn::Arn;
 
     fn pairs(keys: &[&str]) -> Vec<(String, String)> {
         keys.iter().map(|k| ((*k).to_owned(), "v".to_owned())).collect()
@@ -56,5 +102,24 @@ mod tests {
         assert_eq!(add(&none, pairs(&["AWS:x"])), Err(TagRefusal::Reserved("AWS:x".into())));
         let many: Vec<String> = (0..51).map(|i| i.to_string()).collect();
         assert_eq!(add(&none, many.into_iter().map(|k| (k, String::new()))), Err(TagRefusal::TooMany));
+    }
+
+    #[test]
+    fn tags_go_by_their_key() {
+        let tags = add(&BTreeMap::new(), pairs(&["a", "b"])).unwrap();
+        assert_eq!(remove(&tags, ["a", "x"]), add(&BTreeMap::new(), pairs(&["b"])).unwrap());
+    }
+
+    #[test]
+    fn things_and_client_certificates_carry_no_tags() {
+        let taggable = |name: &str| {
+            is_taggable(&Arn::parse(&format!("arn:aws:iot:us-east-1:123456789012:{name}")).unwrap().resource)
+        };
+        for name in ["policy/p", "thinggroup/g", "cacert/c", "domainconfiguration/d/abcde"] {
+            assert!(taggable(name), "{name}");
+        }
+        for name in ["thing/t", &format!("cert/{}", "ab".repeat(32)), "topic/a", "client/c", "index/i"] {
+            assert!(!taggable(name), "{name}");
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::limits;
 use crate::name::ThingName;
 
@@ -56,6 +58,170 @@ pub fn update_attributes(
         return Err(AttributeRefusal::TooMany { count: attributes.len(), limit, typed });
     }
     Ok(attributes)
+}
+
+/// What a thing is configured with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Configuration {
+    /// Its thing type.
+    pub thing_type_name: Option<ThingName>,
+    /// Its attributes.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// What CreateThing would do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CreationOutcome {
+    /// The thing is to be made.
+    Create,
+    /// The thing exists and is configured as wanted.
+    Unchanged,
+}
+
+/// CreateThing names a thing that is configured otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a thing with this name and another configuration exists: use UpdateThing to change it")]
+pub struct NameTaken;
+
+/// CreateThing: repeating it exactly changes nothing (API reference, CreateThing).
+///
+/// # Errors
+/// [`NameTaken`] when the existing thing is configured otherwise.
+pub fn create(existing: Option<&Configuration>, wanted: &Configuration) -> Result<CreationOutcome, NameTaken> {
+    match existing {
+        None => Ok(CreationOutcome::Create),
+        Some(existing) if existing == wanted => Ok(CreationOutcome::Unchanged),
+        Some(_) => Err(NameTaken),
+    }
+}
+
+/// The caller expected another version of the thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the thing has version {actual}, and version {expected} was expected: read it again and repeat the change")]
+pub struct VersionConflict {
+    /// The version it has.
+    pub actual: i64,
+    /// The version that was expected.
+    pub expected: i64,
+}
+
+fn check_version(actual: i64, expected: Option<i64>) -> Result<(), VersionConflict> {
+    match expected {
+        Some(expected) if expected != actual => Err(VersionConflict { actual, expected }),
+        _ => Ok(()),
+    }
+}
+
+/// What UpdateThing asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Update {
+    /// The type the thing is to have.
+    pub thing_type_name: Option<ThingName>,
+    /// Whether the thing is to lose its type.
+    pub remove_thing_type: bool,
+    /// Attributes and how to treat the present ones; `None` leaves them as they are.
+    pub attributes: Option<(BTreeMap<String, String>, AttributeUpdate)>,
+    /// The version the thing must have.
+    pub expected_version: Option<i64>,
+}
+
+/// Why UpdateThing is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpdateRefusal {
+    /// The type cannot be set and removed at once.
+    #[error("removeThingType and thingTypeName exclude each other: give one of them")]
+    TypeSetAndRemoved,
+    /// Another version was expected.
+    #[error(transparent)]
+    Version(#[from] VersionConflict),
+    /// The attributes break a quota.
+    #[error(transparent)]
+    Attributes(#[from] AttributeRefusal),
+}
+
+/// UpdateThing: the configuration of a thing in `version` after `update`.
+///
+/// # Errors
+/// [`UpdateRefusal`] names the rule that stands against it.
+pub fn update(current: &Configuration, version: i64, update: Update) -> Result<Configuration, UpdateRefusal> {
+    if update.remove_thing_type && update.thing_type_name.is_some() {
+        return Err(UpdateRefusal::TypeSetAndRemoved);
+    }
+    check_version(version, update.expected_version)?;
+    let thing_type_name = match update.thing_type_name {
+        Some(name) => Some(name),
+        None if update.remove_thing_type => None,
+        None => current.thing_type_name.clone(),
+    };
+    // Without its type the thing may have fewer attributes, so they are counted even when they stay as they are.
+    let (given, how) = update.attributes.unwrap_or((BTreeMap::new(), AttributeUpdate::Merge));
+    let attributes = update_attributes(&current.attributes, given, how, thing_type_name.is_some())?;
+    Ok(Configuration { thing_type_name, attributes })
+}
+
+/// Why a thing cannot be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeletionRefusal {
+    /// Another version was expected.
+    #[error(transparent)]
+    Version(#[from] VersionConflict),
+    /// Principals are attached.
+    #[error("principals are attached to the thing: detach them first")]
+    PrincipalsAttached,
+}
+
+/// DeleteThing: may a thing in `version` with so many principals be deleted?
+///
+/// # Errors
+/// [`DeletionRefusal`] names the rule that stands against it.
+pub fn may_delete(version: i64, expected_version: Option<i64>, principals: u32) -> Result<(), DeletionRefusal> {
+    check_version(version, expected_version)?;
+    if principals > 0 { Err(DeletionRefusal::PrincipalsAttached) } else { Ok(()) }
+}
+
+/// ListThings was given half of an attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("attributeName and attributeValue search together: give both or neither")]
+pub struct HalfAttribute;
+
+/// ListThings: the attribute to search by.
+///
+/// # Errors
+/// [`HalfAttribute`] when the name or the value is missing.
+pub fn searched_attribute(
+    name: Option<String>,
+    value: Option<String>,
+) -> Result<Option<(String, String)>, HalfAttribute> {
+    match (name, value) {
+        (Some(name), Some(value)) => Ok(Some((name, value))),
+        (None, None) => Ok(None),
+        (Some(_), None) | (None, Some(_)) => Err(HalfAttribute),
+    }
+}
+
+/// How a certificate is attached to a thing (service model, `ThingPrincipalType`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ThingPrincipalType {
+    /// The certificate belongs to this thing alone.
+    ExclusiveThing,
+    /// The certificate may be attached to other things too.
+    #[default]
+    NonExclusiveThing,
+}
+
+impl ThingPrincipalType {
+    /// The type of an attachment that is exclusive, or not.
+    #[must_use]
+    pub const fn of(exclusive: bool) -> Self {
+        if exclusive { Self::ExclusiveThing } else { Self::NonExclusiveThing }
+    }
+
+    /// Whether the certificate belongs to one thing alone.
+    #[must_use]
+    pub const fn is_exclusive(self) -> bool {
+        matches!(self, Self::ExclusiveThing)
+    }
 }
 
 /// An attachment of the connecting certificate to a thing.
@@ -145,6 +311,64 @@ mod tests {
         assert_eq!(update(&[("b", ""), ("c", "3")], AttributeUpdate::Merge), Ok(attributes(&[("a", "1"), ("c", "3")])));
         assert_eq!(update(&[("c", "3")], AttributeUpdate::Replace), Ok(attributes(&[("c", "3")])));
         assert!(update(&[("c", "3"), ("d", "4")], AttributeUpdate::Merge).is_err());
+    }
+
+    fn configuration(type_name: Option<&str>, pairs: &[(&str, &str)]) -> Configuration {
+        Configuration { thing_type_name: type_name.map(|name| name.parse().unwrap()), attributes: attributes(pairs) }
+    }
+
+    #[test]
+    fn creating_the_same_thing_again_changes_nothing() {
+        let thing = configuration(None, &[("a", "1")]);
+        assert_eq!(create(None, &thing), Ok(CreationOutcome::Create));
+        assert_eq!(create(Some(&thing), &thing.clone()), Ok(CreationOutcome::Unchanged));
+        assert_eq!(create(Some(&thing), &configuration(None, &[("a", "2")])), Err(NameTaken));
+        assert_eq!(create(Some(&thing), &configuration(Some("t"), &[("a", "1")])), Err(NameTaken));
+    }
+
+    #[test]
+    fn an_update_changes_what_it_names_and_nothing_else() {
+        let thing = configuration(Some("t"), &[("a", "1")]);
+        assert_eq!(update(&thing, 1, Update::default()), Ok(thing.clone()));
+        let typed = Update { thing_type_name: Some("u".parse().unwrap()), ..Update::default() };
+        assert_eq!(update(&thing, 1, typed.clone()), Ok(configuration(Some("u"), &[("a", "1")])));
+        let untyped = Update { remove_thing_type: true, ..Update::default() };
+        assert_eq!(update(&thing, 1, untyped), Ok(configuration(None, &[("a", "1")])));
+        let both = Update { remove_thing_type: true, ..typed };
+        assert_eq!(update(&thing, 1, both), Err(UpdateRefusal::TypeSetAndRemoved));
+        let emptied = Update { attributes: Some((BTreeMap::new(), AttributeUpdate::Replace)), ..Update::default() };
+        assert_eq!(update(&thing, 1, emptied), Ok(configuration(Some("t"), &[])));
+    }
+
+    #[test]
+    fn a_thing_keeps_its_type_while_it_has_the_attributes_of_a_typed_thing() {
+        let thing = configuration(Some("t"), &[("a", "1"), ("b", "2"), ("c", "3"), ("d", "4")]);
+        let untyped = Update { remove_thing_type: true, ..Update::default() };
+        assert!(matches!(update(&thing, 1, untyped.clone()), Err(UpdateRefusal::Attributes(_))));
+        let smaller = Update { attributes: Some((attributes(&[("d", "")]), AttributeUpdate::Merge)), ..untyped };
+        assert_eq!(update(&thing, 1, smaller), Ok(configuration(None, &[("a", "1"), ("b", "2"), ("c", "3")])));
+    }
+
+    #[test]
+    fn a_change_meets_the_version_it_expects() {
+        let thing = configuration(None, &[]);
+        let expecting = |version| Update { expected_version: Some(version), ..Update::default() };
+        let conflict = VersionConflict { actual: 2, expected: 1 };
+        assert_eq!(update(&thing, 2, expecting(1)), Err(conflict.into()));
+        assert!(update(&thing, 2, expecting(2)).is_ok());
+        assert_eq!(may_delete(2, Some(1), 0), Err(conflict.into()));
+        assert_eq!(may_delete(2, Some(2), 0), Ok(()));
+        assert_eq!(may_delete(2, None, 0), Ok(()));
+        assert_eq!(may_delete(2, None, 1), Err(DeletionRefusal::PrincipalsAttached));
+    }
+
+    #[test]
+    fn an_attribute_is_searched_by_name_and_value() {
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(searched_attribute(None, None), Ok(None));
+        assert_eq!(searched_attribute(some("a"), some("")), Ok(Some(("a".to_owned(), String::new()))));
+        assert_eq!(searched_attribute(some("a"), None), Err(HalfAttribute));
+        assert_eq!(searched_attribute(None, some("1")), Err(HalfAttribute));
     }
 
     #[test]
