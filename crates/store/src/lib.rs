@@ -1,1 +1,48 @@
-//! Tables, migrations and queries over a narrow waist with two engines, and the change log
+//! The registry on disk: tables, reads, batch writes, and the change log, on SQLite or PostgreSQL.
+//!
+//! A [`Store`] is a handle that is cheap to clone. *Reads* are its async methods, one file per group of tables; their SQL
+//! is written once and runs on both engines. *Writes* are collected in a [`Batch`] and leave together through
+//! [`Store::commit`]: every statement says how many rows it must touch, and when one touches another number nothing of the
+//! batch is written and the answer is [`Error::Conflict`], upon which the caller reads and decides again. What has a limit
+//! is counted in a column, with the limit in the `WHERE` of the statement that counts, so no race can break it.
+//!
+//! Invariant: whatever `commit` has answered with `Ok` is on the disk, and its events are in the change log.
+//! Invariant: nothing outside `engine` knows which engine runs.
+
+mod access;
+mod attachments;
+mod batch;
+mod certificates;
+mod endpoints;
+mod engine;
+mod error;
+mod follower;
+mod issuances;
+mod lock;
+mod metrics;
+mod migrations;
+mod outbox;
+mod page;
+mod policies;
+mod settings;
+mod store;
+mod tags;
+mod thing_attachments;
+mod things;
+
+pub use access::{AccessKeyRecord, AccountRecord};
+pub use batch::Batch;
+pub use certificates::{AdmissionRecord, CertificateRecord};
+pub use error::Error;
+pub use follower::{ChangeFollower, OVERLAP_MS};
+pub use issuances::IssuanceRecord;
+pub use lock::{DataDirLock, lock_data_dir};
+pub use metrics::Metrics;
+pub use outbox::{LOG_RETENTION_MS, LoggedEvent};
+pub use page::Page;
+pub use policies::{PolicyRecord, PolicyVersionRecord};
+pub use settings::{StoreKind, StoreSettings};
+pub use store::{CommitListener, Store};
+pub use tags::TagsRecord;
+pub use thing_attachments::ThingAttachment;
+pub use things::{ThingFilter, ThingRecord};

@@ -1,0 +1,263 @@
+//! The server engine: reads are spread over a few connections and pipelined on each; a batch has a connection for itself
+//! while it is written, and costs two round trips: everything up to the counts, then COMMIT or ROLLBACK.
+//!
+//! READ COMMITTED is enough: what a batch relies on stands in the `WHERE` of its statements, which are judged again on
+//! the newest row after waiting for a lock. A broken connection at COMMIT leaves the outcome unknown, and is said so.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Config, Statement as Prepared};
+
+use super::postgres_session::{Failure, InPipeline, Session, pipelined, within};
+use super::{Commit, LOG_INSERT, Row, Statement, Value};
+use crate::metrics::{Counters, count};
+use crate::{Error, StoreSettings, migrations};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a batch may wait for a connection.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
+/// After a failed connect, how long further attempts are refused at once; doubles up to the maximum.
+const BACKOFF_MIN: Duration = Duration::from_millis(50);
+const BACKOFF_MAX: Duration = Duration::from_secs(2);
+
+pub(crate) struct Postgres {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: Config,
+    readers: Vec<tokio::sync::Mutex<Option<Arc<Session>>>>,
+    next_reader: AtomicUsize,
+    idle_writers: Mutex<Vec<Session>>,
+    writers: Semaphore,
+    backoff: Mutex<Backoff>,
+    counters: Arc<Counters>,
+}
+
+/// Failed connects in a row.
+#[derive(Default)]
+struct Backoff {
+    pause: Duration,
+    until: Option<Instant>,
+}
+
+impl Postgres {
+    pub(crate) async fn open(url: &str, settings: &StoreSettings, counters: Arc<Counters>) -> Result<Self, Error> {
+        let mut config: Config =
+            url.parse().map_err(|why| Error::Settings(format!("the PostgreSQL address cannot be read: {why}")))?;
+        if config.get_ssl_mode() == SslMode::Require {
+            return Err(Error::Settings(
+                "the PostgreSQL address asks for TLS (sslmode), which is not built in: use a local socket, a private \
+                 network or a TLS tunnel, and leave sslmode out"
+                    .into(),
+            ));
+        }
+        config.ssl_mode(SslMode::Disable).connect_timeout(CONNECT_TIMEOUT).tcp_user_timeout(QUEUE_TIMEOUT);
+        if config.get_application_name().is_none() {
+            config.application_name("gatehouse");
+        }
+        let shared = Shared {
+            config,
+            readers: (0..settings.read_connections.max(1)).map(|_| tokio::sync::Mutex::default()).collect(),
+            next_reader: AtomicUsize::new(0),
+            idle_writers: Mutex::default(),
+            writers: Semaphore::new(settings.write_connections.max(1)),
+            backoff: Mutex::default(),
+            counters,
+        };
+        let session = shared.connect().await?;
+        migrate(&session).await?;
+        shared.idle_writers.lock().push(session);
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Reads; once more when the connection broke, which changes nothing.
+    pub(crate) async fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, Error> {
+        match self.shared.query_once(sql, params).await {
+            Err(failure) if failure.ends_session() => self.shared.query_once(sql, params).await.map_err(Error::from),
+            outcome => outcome.map_err(Error::from),
+        }
+    }
+
+    /// Writes, on a task of its own: whoever stops waiting must not leave a transaction open, nor listeners untold.
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<(), Error> {
+        let shared = Arc::clone(&self.shared);
+        let task = tokio::spawn(async move { shared.commit(commit).await });
+        task.await.map_err(|why| Error::Unavailable(format!("the commit broke off: {why}")))?
+    }
+
+    /// Refuses further commits and lets go of the connections that are idle.
+    pub(crate) fn close(&self) {
+        self.shared.writers.close();
+        self.shared.idle_writers.lock().clear();
+        for reader in &self.shared.readers {
+            if let Ok(mut session) = reader.try_lock() {
+                session.take();
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// A new connection, unless attempts just failed.
+    async fn connect(&self) -> Result<Session, Failure> {
+        if self.backoff.lock().until.is_some_and(|until| Instant::now() < until) {
+            return Err(Failure::Broken("the server cannot be reached: trying again shortly".into()));
+        }
+        let outcome = Session::connect(&self.config).await;
+        let mut backoff = self.backoff.lock();
+        if outcome.is_ok() {
+            *backoff = Backoff::default();
+            count(&self.counters.connections);
+        } else {
+            backoff.pause = (backoff.pause * 2).clamp(BACKOFF_MIN, BACKOFF_MAX);
+            backoff.until = Some(Instant::now() + backoff.pause);
+        }
+        outcome
+    }
+
+    async fn query_once(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, Failure> {
+        let turn = self.next_reader.fetch_add(1, Ordering::Relaxed) % self.readers.len();
+        let reader = self.readers.get(turn).ok_or_else(|| Failure::Broken("no connection".into()))?;
+        let session = {
+            let mut session = reader.lock().await;
+            match session.as_ref().filter(|session| !session.is_closed()) {
+                Some(session) => Arc::clone(session),
+                None => Arc::clone(session.insert(Arc::new(self.connect().await?))),
+            }
+        };
+        let outcome = session.query(sql, params).await;
+        if outcome.as_ref().is_err_and(Failure::ends_session) {
+            // Others may have replaced it already.
+            let mut current = reader.lock().await;
+            current.take_if(|current| Arc::ptr_eq(current, &session));
+        }
+        outcome
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), Error> {
+        let waited = tokio::time::timeout(QUEUE_TIMEOUT, self.writers.acquire()).await;
+        let _permit = waited
+            .map_err(|_| Error::Unavailable("too many commits wait for the database".into()))?
+            .map_err(|_| Error::Unavailable("the store is closed".into()))?;
+        let idle = self.idle_writers.lock().pop().filter(|session| !session.is_closed());
+        let session = match idle {
+            Some(session) => session,
+            None => self.connect().await?,
+        };
+        let Commit { statements, log, committed } = commit;
+        let outcome = write(&session, &statements, &log).await;
+        match outcome {
+            Ok(epochs) => {
+                self.idle_writers.lock().push(session);
+                count(&self.counters.commits);
+                committed(&epochs);
+                Ok(())
+            }
+            Err(why) => {
+                // The session goes back only when its transaction is known to have ended.
+                if !matches!(why, Error::Unavailable(_)) && session.run("ROLLBACK").await.is_ok() {
+                    self.idle_writers.lock().push(session);
+                }
+                Err(why)
+            }
+        }
+    }
+}
+
+/// Writes a batch in one transaction; answers the epochs of its log entries. An error leaves the transaction open.
+async fn write(session: &Session, statements: &[Statement], log: &[Vec<Value>]) -> Result<Vec<i64>, Error> {
+    let texts = statements.iter().map(|statement| statement.sql.as_ref());
+    let texts = texts.chain(log.iter().map(|_| LOG_INSERT));
+    let mut prepared = Vec::with_capacity(statements.len() + log.len());
+    for text in texts {
+        prepared.push(session.prepared(text).await?);
+    }
+    let answers = within(pipelined(requests(session, statements, log, &prepared))).await?;
+    let mut epochs = Vec::with_capacity(log.len());
+    let mut expectations = statements.iter().map(|statement| statement.expect);
+    for answer in answers {
+        match answer.map_err(Failure::from)? {
+            Answer::Begun => {}
+            Answer::Touched(rows) => {
+                if !expectations.next().is_some_and(|expect| expect.is_met(rows)) {
+                    return Err(Error::Conflict);
+                }
+            }
+            Answer::Logged(rows) => {
+                for row in rows {
+                    epochs.push(row.of("change_log").int("epoch")?);
+                }
+            }
+        }
+    }
+    match session.run("COMMIT").await {
+        Ok(()) => Ok(epochs),
+        Err(failure @ Failure::Database(_)) => Err(failure.into()),
+        Err(Failure::Broken(why)) => Err(Error::Unavailable(format!("{why}: whether the change was made is unknown"))),
+    }
+}
+
+/// What the server says to a request of a batch.
+enum Answer {
+    Begun,
+    Touched(u64),
+    Logged(Vec<Row>),
+}
+
+fn requests<'a>(
+    session: &'a Session,
+    statements: &'a [Statement],
+    log: &'a [Vec<Value>],
+    prepared: &'a [Prepared],
+) -> Vec<InPipeline<'a, Result<Answer, tokio_postgres::Error>>> {
+    let mut requests: Vec<InPipeline<'a, _>> =
+        vec![Box::pin(async { session.run_unbounded("BEGIN").await.map(|()| Answer::Begun) })];
+    let (writes, entries) = prepared.split_at_checked(statements.len()).unwrap_or((prepared, &[]));
+    for (statement, prepared) in statements.iter().zip(writes) {
+        requests.push(Box::pin(async move {
+            session.execute_prepared(prepared, &statement.params).await.map(Answer::Touched)
+        }));
+    }
+    for (entry, prepared) in log.iter().zip(entries) {
+        requests.push(Box::pin(async move { session.query_prepared(prepared, entry).await.map(Answer::Logged) }));
+    }
+    requests
+}
+
+/// Applies the missing migrations in one transaction, behind the lock on a table's only row: of nodes that start
+/// together, one migrates and the others wait for it.
+async fn migrate(session: &Session) -> Result<(), Error> {
+    let tables = "CREATE TABLE IF NOT EXISTS schema_lock (id BIGINT PRIMARY KEY CHECK (id = 1));
+        CREATE TABLE IF NOT EXISTS schema_migrations (version BIGINT PRIMARY KEY, sql TEXT NOT NULL);
+        INSERT INTO schema_lock (id) VALUES (1) ON CONFLICT DO NOTHING";
+    // Two nodes that make a table at once: the server refuses one with a unique violation in its own catalogue (23505)
+    // or a duplicate table, and then the table is there.
+    if session.run(tables).await.is_err() {
+        session.run(tables).await?;
+    }
+    session.run("SET statement_timeout = 0; BEGIN").await?;
+    session.query("SELECT id FROM schema_lock WHERE id = 1 FOR UPDATE", &[]).await?;
+    let applied = session.query("SELECT version, sql FROM schema_migrations ORDER BY version", &[]).await?;
+    let applied = applied
+        .into_iter()
+        .map(|row| {
+            let mut columns = row.of("schema_migrations");
+            Ok((columns.int("version")?, columns.text("sql")?))
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    for migration in migrations::missing(migrations::POSTGRES, &applied)? {
+        session.run(migration.sql).await?;
+        let insert = session.prepared("INSERT INTO schema_migrations (version, sql) VALUES ($1, $2)").await?;
+        let params = [Value::from(migration.version), Value::from(migration.sql)];
+        session.execute_prepared(&insert, &params).await.map_err(Failure::from)?;
+    }
+    session.run("COMMIT; RESET statement_timeout").await?;
+    Ok(())
+}
