@@ -69,30 +69,17 @@ pub struct Configuration {
     pub attributes: BTreeMap<String, String>,
 }
 
-/// What CreateThing would do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CreationOutcome {
-    /// The thing is to be made.
-    Create,
-    /// The thing exists and is configured as wanted.
-    Unchanged,
-}
-
 /// CreateThing names a thing that is configured otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a thing with this name and another configuration exists: use UpdateThing to change it")]
 pub struct NameTaken;
 
-/// CreateThing: repeating it exactly changes nothing (API reference, CreateThing).
+/// CreateThing of a thing that exists: repeating the call that made it changes nothing (API reference, CreateThing).
 ///
 /// # Errors
 /// [`NameTaken`] when the existing thing is configured otherwise.
-pub fn create(existing: Option<&Configuration>, wanted: &Configuration) -> Result<CreationOutcome, NameTaken> {
-    match existing {
-        None => Ok(CreationOutcome::Create),
-        Some(existing) if existing == wanted => Ok(CreationOutcome::Unchanged),
-        Some(_) => Err(NameTaken),
-    }
+pub fn create_again(existing: &Configuration, wanted: &Configuration) -> Result<(), NameTaken> {
+    if existing == wanted { Ok(()) } else { Err(NameTaken) }
 }
 
 /// The caller expected another version of the thing.
@@ -320,10 +307,9 @@ mod tests {
     #[test]
     fn creating_the_same_thing_again_changes_nothing() {
         let thing = configuration(None, &[("a", "1")]);
-        assert_eq!(create(None, &thing), Ok(CreationOutcome::Create));
-        assert_eq!(create(Some(&thing), &thing.clone()), Ok(CreationOutcome::Unchanged));
-        assert_eq!(create(Some(&thing), &configuration(None, &[("a", "2")])), Err(NameTaken));
-        assert_eq!(create(Some(&thing), &configuration(Some("t"), &[("a", "1")])), Err(NameTaken));
+        assert_eq!(create_again(&thing, &thing.clone()), Ok(()));
+        assert_eq!(create_again(&thing, &configuration(None, &[("a", "2")])), Err(NameTaken));
+        assert_eq!(create_again(&thing, &configuration(Some("t"), &[("a", "1")])), Err(NameTaken));
     }
 
     #[test]
