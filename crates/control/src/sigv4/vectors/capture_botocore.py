@@ -70,4 +70,4 @@ capture("iot-data topic", "publish", service="iot-data", topic="a/b c/+d", qos=1
 capture("iot-jobs-data", "get_pending_job_executions", service="iot-jobs-data", thingName="lamp:1")
 
 text = json.dumps(captured, indent=1, ensure_ascii=False)
-pathlib.Path(__file__).with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+pathlib.Path(__file__).with_name("botocore.json").write_text(text + "\n", encoding="utf-8")
