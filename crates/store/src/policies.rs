@@ -248,6 +248,16 @@ impl Batch {
         self.write(1, sql, params![account, region, &record.name, version]);
     }
 
+    /// Holds a policy in place for writes that hang on it without touching it. Conflict when it is gone.
+    pub fn require_policy(&mut self, scope: Scope, name: &PolicyName) {
+        // Writing the row, even as it is, makes whoever deletes it meanwhile wait or lose.
+        self.write(
+            1,
+            "UPDATE policies SET row_version = row_version WHERE account = $1 AND region = $2 AND name = $3",
+            params![scope.account, scope.region, name],
+        );
+    }
+
     /// Removes a policy with its one version. Conflict when it changed, has more versions or is attached.
     pub fn delete_policy(&mut self, record: &PolicyRecord) {
         self.write(

@@ -2,6 +2,7 @@
 //! carry tags and exist.
 
 use gatehouse_domain::arn::{Arn, Resource};
+use gatehouse_domain::name::PolicyName;
 use gatehouse_domain::tag::is_taggable;
 use gatehouse_store::TagsRecord;
 
@@ -9,8 +10,9 @@ use crate::call::Call;
 use crate::error::Error;
 use crate::wire::unknown_policy;
 
-/// An existing resource that may carry tags.
+/// An existing policy and its tags.
 pub(super) struct Tagged {
+    pub(super) policy_name: PolicyName,
     pub(super) arn: Arn,
     /// `None` when it never had any.
     pub(super) tags: Option<TagsRecord>,
@@ -29,15 +31,15 @@ pub(super) async fn tagged(call: &Call, arn: &str) -> Result<Tagged, Error> {
         )));
     }
     // Another tenant's resource is not told apart from one that does not exist.
-    let Resource::Policy(name) = &arn.resource else { return Err(unknown(&arn)) };
+    let Resource::Policy(policy_name) = arn.resource.clone() else { return Err(unknown(&arn)) };
     if arn.scope != call.scope {
         return Err(unknown(&arn));
     }
-    if call.store().policy(call.scope, name).await?.is_none() {
-        return Err(unknown_policy(name));
+    if call.store().policy(call.scope, &policy_name).await?.is_none() {
+        return Err(unknown_policy(&policy_name));
     }
     let tags = call.store().tags(&arn).await?;
-    Ok(Tagged { arn, tags })
+    Ok(Tagged { policy_name, arn, tags })
 }
 
 fn unknown(arn: &Arn) -> Error {

@@ -46,6 +46,7 @@ impl Operation for TagResource {
         }
 
         let mut batch = Batch::new();
+        batch.require_policy(call.scope, &resource.policy_name);
         batch.set_tags(&resource.arn, &tags, row_version);
         call.commit(batch).await?;
         Ok(Nothing {})
