@@ -39,7 +39,7 @@ struct Resources {
 }
 
 impl Statement {
-    fn parse(json: &Json, place: &str, variables: bool) -> Result<Self, InvalidPolicy> {
+    pub(super) fn parse(json: &Json, place: &str, variables: bool) -> Result<Self, InvalidPolicy> {
         let names = ["Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"];
         let [sid, effect, action, not_action, resource, not_resource, condition] = members(json, place, names)?;
         optional_text(sid, &format!("{place}.Sid"))?;
