@@ -1,0 +1,59 @@
+"""Programs of the system as clients: openssl, curl, mosquitto."""
+
+import subprocess
+
+
+def openssl(*arguments, given: str = "") -> str:
+    """`openssl`; answers its stdout."""
+    done = try_openssl(*arguments, given=given)
+    assert done.returncode == 0, f"openssl {arguments} ended with {done.returncode}:\n{done.stderr}"
+    return done.stdout
+
+
+def try_openssl(*arguments, given: str = "") -> subprocess.CompletedProcess:
+    """`openssl`, whatever comes of it."""
+    return subprocess.run(["openssl", *arguments], input=given, capture_output=True, text=True, timeout=60)
+
+
+def handshake(port: int, *, server_name: str | None, root_ca, device=None, options=()) -> subprocess.CompletedProcess:
+    """One TLS handshake by `openssl s_client`, which ends as soon as it is through. `server_name=None` sends no SNI.
+
+    In TLS 1.3 the server judges the client's certificate after the client is through: exit code 0 alone says nothing
+    of admission.
+    """
+    name = ["-noservername"] if server_name is None else ["-servername", server_name]
+    own = [] if device is None else ["-cert", device.certificate, "-key", device.key]
+    return try_openssl(
+        "s_client", "-connect", f"127.0.0.1:{port}", *name, "-CAfile", root_ca, "-verify_return_error", *own, *options
+    )
+
+
+def curl(host: str, port: int, path: str, *, root_ca, device=None, options=()) -> tuple[int, str]:
+    """`curl` to a device endpoint by its real name, led to loopback; answers status and body."""
+    own = [] if device is None else ["--cert", device.certificate, "--key", device.key]
+    done = subprocess.run(
+        ["curl", "--silent", "--show-error", "--max-time", "30", "--noproxy", "*", "--cacert", root_ca, *own]
+        + ["--connect-to", f"{host}:{port}:127.0.0.1:{port}", "--write-out", "\n%{http_code}", *options]
+        + [f"https://{host}:{port}{path}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, f"curl ended with {done.returncode}:\n{done.stderr}"
+    body, _, status = done.stdout.rpartition("\n")
+    return int(status), body
+
+
+def mosquitto(program: str, port: int, *, root_ca, device, options=()) -> subprocess.CompletedProcess:
+    """`mosquitto_pub` or `mosquitto_sub`, whatever comes of it.
+
+    They cannot be led elsewhere than the name they ask for, so they use `localhost`, the first account's built-in
+    endpoint.
+    """
+    return subprocess.run(
+        [program, "-h", "localhost", "-p", str(port), "--cafile", root_ca, "--cert", device.certificate]
+        + ["--key", device.key, *options],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
