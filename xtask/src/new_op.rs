@@ -35,9 +35,8 @@ pub(crate) fn begin(name: &str) -> Outcome {
     }
     std::fs::write(&path, source)?;
     println!("wrote {}", path.display());
-    println!("add to crates/control/src/operations/mod.rs:");
-    println!("    mod {module};");
-    println!("    Handler::of::<{module}::{name}>(),");
+    println!("add to the list in crates/control/src/operations/mod.rs:");
+    println!("    {module}::{name},");
     Ok(())
 }
 
