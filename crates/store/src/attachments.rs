@@ -1,5 +1,8 @@
 //! Which policies are attached to which certificates. Counted on both sides: a certificate's row counts its policies, a
 //! policy's row counts its certificates.
+//!
+//! The certificate's row is written first and the policy's last: commits that meet wait for each other instead of
+//! deadlocking, and a policy that a whole fleet shares is locked for the shortest time.
 
 use gatehouse_domain::certificate::CertificateId;
 use gatehouse_domain::limits;
@@ -84,11 +87,6 @@ impl Batch {
         let Scope { account, region } = scope;
         self.write(
             1,
-            "UPDATE policies SET attachment_count = attachment_count + 1 WHERE account = $1 AND region = $2 AND name = $3",
-            params![account, region, name],
-        );
-        self.write(
-            1,
             "UPDATE certificates SET policy_count = policy_count + 1 WHERE certificate_id = $1 AND account = $2 \
              AND region = $3 AND policy_count < $4",
             params![certificate_id, account, region, limits::POLICIES_PER_CERTIFICATE],
@@ -99,17 +97,16 @@ impl Batch {
              VALUES ($1, $2, $3, $4, $5)",
             params![certificate_id, account, region, name, now],
         );
+        self.write(
+            1,
+            "UPDATE policies SET attachment_count = attachment_count + 1 WHERE account = $1 AND region = $2 AND name = $3",
+            params![account, region, name],
+        );
     }
 
     /// Detaches a policy from a certificate. Conflict when it is not attached.
     pub fn detach_policy(&mut self, scope: Scope, name: &PolicyName, certificate_id: CertificateId) {
         let Scope { account, region } = scope;
-        self.write(
-            1,
-            "UPDATE policies SET attachment_count = attachment_count - 1 WHERE account = $1 AND region = $2 AND name = $3 \
-             AND attachment_count > 0",
-            params![account, region, name],
-        );
         self.write(
             1,
             "UPDATE certificates SET policy_count = policy_count - 1 WHERE certificate_id = $1 AND account = $2 \
@@ -121,6 +118,12 @@ impl Batch {
             "DELETE FROM policy_attachments WHERE certificate_id = $1 AND account = $2 AND region = $3 \
              AND policy_name = $4",
             params![certificate_id, account, region, name],
+        );
+        self.write(
+            1,
+            "UPDATE policies SET attachment_count = attachment_count - 1 WHERE account = $1 AND region = $2 AND name = $3 \
+             AND attachment_count > 0",
+            params![account, region, name],
         );
     }
 }

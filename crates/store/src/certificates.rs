@@ -240,16 +240,8 @@ impl Batch {
     pub fn delete_certificate(&mut self, record: &CertificateRecord, detach_policies: bool) {
         let policy_count = if detach_policies { record.policy_count } else { 0 };
         let key = || params![record.certificate_id, record.scope.account, record.scope.region];
-        // Policies are locked before certificates, as when attaching: commits that meet wait instead of deadlocking.
-        if policy_count > 0 {
-            self.write(
-                u64::from(policy_count),
-                "UPDATE policies SET attachment_count = attachment_count - 1 WHERE account = $2 AND region = $3 \
-                 AND name IN (SELECT policy_name FROM policy_attachments WHERE certificate_id = $1 AND account = $2 \
-                 AND region = $3)",
-                key(),
-            );
-        }
+        // The certificate's row first: whoever attaches or detaches takes it first too, so once it is ours the set of
+        // attached policies stands still, and a count that is the same means the same policies until the end.
         let mut guarded = key();
         guarded.extend(params![record.customer_version, &record.generation_id, policy_count]);
         self.write(
@@ -259,6 +251,13 @@ impl Batch {
             guarded,
         );
         if policy_count > 0 {
+            self.write(
+                u64::from(policy_count),
+                "UPDATE policies SET attachment_count = attachment_count - 1 WHERE account = $2 AND region = $3 \
+                 AND name IN (SELECT policy_name FROM policy_attachments WHERE certificate_id = $1 AND account = $2 \
+                 AND region = $3)",
+                key(),
+            );
             let sql = "DELETE FROM policy_attachments WHERE certificate_id = $1 AND account = $2 AND region = $3";
             self.write(u64::from(policy_count), sql, key());
         }

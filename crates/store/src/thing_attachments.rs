@@ -1,5 +1,7 @@
 //! Which things a certificate is attached to. Counted on both sides; a certificate that is exclusive to one thing says so
 //! in its own row, so that the rule is checked where it is counted.
+//!
+//! As with policies, the certificate's row is written first.
 
 use gatehouse_domain::certificate::CertificateId;
 use gatehouse_domain::name::ThingName;
@@ -117,11 +119,6 @@ impl Batch {
         now: Timestamp,
     ) {
         let Scope { account, region } = scope;
-        self.write(
-            1,
-            "UPDATE things SET principal_count = principal_count + 1 WHERE account = $1 AND region = $2 AND name = $3",
-            params![account, region, name],
-        );
         let sql = if exclusive {
             "UPDATE certificates SET thing_count = 1, exclusive_thing_count = 1 WHERE certificate_id = $1 \
              AND account = $2 AND region = $3 AND thing_count = 0"
@@ -136,17 +133,16 @@ impl Batch {
              VALUES ($1, $2, $3, $4, $5, $6)",
             params![certificate_id, account, region, name, exclusive, now],
         );
+        self.write(
+            1,
+            "UPDATE things SET principal_count = principal_count + 1 WHERE account = $1 AND region = $2 AND name = $3",
+            params![account, region, name],
+        );
     }
 
     /// Detaches a certificate from a thing. Conflict when it is not attached.
     pub fn detach_thing_principal(&mut self, scope: Scope, name: &ThingName, certificate_id: CertificateId) {
         let Scope { account, region } = scope;
-        self.write(
-            1,
-            "UPDATE things SET principal_count = principal_count - 1 WHERE account = $1 AND region = $2 AND name = $3 \
-             AND principal_count > 0",
-            params![account, region, name],
-        );
         // An exclusive attachment is the only one, so after any detachment none is left.
         self.write(
             1,
@@ -158,6 +154,12 @@ impl Batch {
             1,
             "DELETE FROM thing_principals WHERE certificate_id = $1 AND account = $2 AND region = $3 AND thing_name = $4",
             params![certificate_id, account, region, name],
+        );
+        self.write(
+            1,
+            "UPDATE things SET principal_count = principal_count - 1 WHERE account = $1 AND region = $2 AND name = $3 \
+             AND principal_count > 0",
+            params![account, region, name],
         );
     }
 }

@@ -32,13 +32,16 @@ pub(crate) struct Postgres {
 
 struct Shared {
     config: Config,
-    readers: Vec<tokio::sync::Mutex<Option<Arc<Session>>>>,
+    readers: Vec<Reader>,
     next_reader: AtomicUsize,
     idle_writers: Mutex<Vec<Session>>,
     writers: Semaphore,
     backoff: Mutex<Backoff>,
     counters: Arc<Counters>,
 }
+
+/// A place for a connection that many reads share.
+type Reader = tokio::sync::Mutex<Option<Arc<Session>>>;
 
 /// Failed connects in a row.
 #[derive(Default)]
@@ -64,7 +67,7 @@ impl Postgres {
         }
         let shared = Shared {
             config,
-            readers: (0..settings.read_connections.max(1)).map(|_| tokio::sync::Mutex::default()).collect(),
+            readers: (0..settings.read_connections.max(1)).map(|_| Reader::default()).collect(),
             next_reader: AtomicUsize::new(0),
             idle_writers: Mutex::default(),
             writers: Semaphore::new(settings.write_connections.max(1)),
@@ -77,11 +80,14 @@ impl Postgres {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Reads; once more when the connection broke, which changes nothing.
+    /// Reads; once more, on a new connection, when the connection broke: reading changes nothing.
     pub(crate) async fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, Error> {
-        match self.shared.query_once(sql, params).await {
-            Err(failure) if failure.ends_session() => self.shared.query_once(sql, params).await.map_err(Error::from),
-            outcome => outcome.map_err(Error::from),
+        let shared = &self.shared;
+        let turn = shared.next_reader.fetch_add(1, Ordering::Relaxed) % shared.readers.len();
+        let reader = shared.readers.get(turn).ok_or_else(|| Error::Unavailable("no connection".into()))?;
+        match shared.query_once(reader, sql, params).await {
+            Err(failure) if failure.ends_session() => Ok(shared.query_once(reader, sql, params).await?),
+            outcome => Ok(outcome?),
         }
     }
 
@@ -122,9 +128,7 @@ impl Shared {
         outcome
     }
 
-    async fn query_once(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, Failure> {
-        let turn = self.next_reader.fetch_add(1, Ordering::Relaxed) % self.readers.len();
-        let reader = self.readers.get(turn).ok_or_else(|| Failure::Broken("no connection".into()))?;
+    async fn query_once(&self, reader: &Reader, sql: &str, params: &[Value]) -> Result<Vec<Row>, Failure> {
         let session = {
             let mut session = reader.lock().await;
             match session.as_ref().filter(|session| !session.is_closed()) {
@@ -135,8 +139,7 @@ impl Shared {
         let outcome = session.query(sql, params).await;
         if outcome.as_ref().is_err_and(Failure::ends_session) {
             // Others may have replaced it already.
-            let mut current = reader.lock().await;
-            current.take_if(|current| Arc::ptr_eq(current, &session));
+            reader.lock().await.take_if(|current| Arc::ptr_eq(current, &session));
         }
         outcome
     }
@@ -146,69 +149,79 @@ impl Shared {
         let _permit = waited
             .map_err(|_| Error::Unavailable("too many commits wait for the database".into()))?
             .map_err(|_| Error::Unavailable("the store is closed".into()))?;
-        let idle = self.idle_writers.lock().pop().filter(|session| !session.is_closed());
-        let session = match idle {
-            Some(session) => session,
-            None => self.connect().await?,
-        };
         let Commit { statements, log, committed } = commit;
-        let outcome = write(&session, &statements, &log).await;
-        match outcome {
-            Ok(epochs) => {
-                self.idle_writers.lock().push(session);
-                count(&self.counters.commits);
-                committed(&epochs);
-                Ok(())
-            }
-            Err(why) => {
-                // The session goes back only when its transaction is known to have ended.
-                if !matches!(why, Error::Unavailable(_)) && session.run("ROLLBACK").await.is_ok() {
-                    self.idle_writers.lock().push(session);
-                }
-                Err(why)
-            }
+        let idle = self.idle_writers.lock().pop().filter(|session| !session.is_closed());
+        let (mut session, kept) = match idle {
+            Some(session) => (session, true),
+            None => (self.connect().await?, false),
+        };
+        let mut written = write(&session, &statements, &log).await;
+        if kept && written.as_ref().is_err_and(Failure::ends_session) {
+            // It broke while it lay idle, most likely. COMMIT was not sent, so nothing was written.
+            session = self.connect().await?;
+            written = write(&session, &statements, &log).await;
         }
+        let epochs = match written {
+            Ok(Some(epochs)) => epochs,
+            Ok(None) => return Err(self.roll_back(session, Error::Conflict).await),
+            Err(failure) if failure.ends_session() => return Err(failure.into()),
+            Err(failure) => return Err(self.roll_back(session, failure.into()).await),
+        };
+        match session.run("COMMIT").await {
+            Ok(()) => {}
+            Err(Failure::Broken(why)) => {
+                return Err(Error::Unavailable(format!("{why}: whether the change was made is unknown")));
+            }
+            // The server says that it did not commit.
+            Err(failure) => return Err(failure.into()),
+        }
+        self.idle_writers.lock().push(session);
+        count(&self.counters.commits);
+        committed(&epochs);
+        Ok(())
+    }
+
+    /// Ends the transaction and answers `why`. Only a session whose transaction is known to have ended is kept.
+    async fn roll_back(&self, session: Session, why: Error) -> Error {
+        if session.run("ROLLBACK").await.is_ok() {
+            self.idle_writers.lock().push(session);
+        }
+        why
     }
 }
 
-/// Writes a batch in one transaction; answers the epochs of its log entries. An error leaves the transaction open.
-async fn write(session: &Session, statements: &[Statement], log: &[Vec<Value>]) -> Result<Vec<i64>, Error> {
+/// Everything of a transaction but its COMMIT. Answers the epochs of its log entries, or `None` when an expectation was not
+/// met. The transaction stays open.
+async fn write(session: &Session, statements: &[Statement], log: &[Vec<Value>]) -> Result<Option<Vec<i64>>, Failure> {
     let texts = statements.iter().map(|statement| statement.sql.as_ref());
-    let texts = texts.chain(log.iter().map(|_| LOG_INSERT));
     let mut prepared = Vec::with_capacity(statements.len() + log.len());
-    for text in texts {
+    for text in texts.chain(log.iter().map(|_| LOG_INSERT)) {
         prepared.push(session.prepared(text).await?);
     }
-    let answers = within(pipelined(requests(session, statements, log, &prepared))).await?;
-    let mut epochs = Vec::with_capacity(log.len());
+    let mut answers = within(pipelined(requests(session, statements, log, &prepared))).await?.into_iter();
     let mut expectations = statements.iter().map(|statement| statement.expect);
-    for answer in answers {
-        match answer.map_err(Failure::from)? {
-            Answer::Begun => {}
-            Answer::Touched(rows) => {
-                if !expectations.next().is_some_and(|expect| expect.is_met(rows)) {
-                    return Err(Error::Conflict);
-                }
+    let mut epochs = Vec::with_capacity(log.len());
+    // The first refusal tells the reason, be it an error or an unmet expectation.
+    let met = answers.try_fold(true, |met, answer| {
+        Ok::<_, Failure>(match answer {
+            Err(why) if met || why.as_db_error().is_none() => return Err(why.into()),
+            Err(_) => met,
+            Ok(Answer::Begun) => met,
+            Ok(Answer::Touched(rows)) => met && expectations.next().is_some_and(|expect| expect.is_met(rows)),
+            Ok(Answer::Logged(epoch)) => {
+                epochs.push(epoch);
+                met
             }
-            Answer::Logged(rows) => {
-                for row in rows {
-                    epochs.push(row.of("change_log").int("epoch")?);
-                }
-            }
-        }
-    }
-    match session.run("COMMIT").await {
-        Ok(()) => Ok(epochs),
-        Err(failure @ Failure::Database(_)) => Err(failure.into()),
-        Err(Failure::Broken(why)) => Err(Error::Unavailable(format!("{why}: whether the change was made is unknown"))),
-    }
+        })
+    })?;
+    Ok(met.then_some(epochs))
 }
 
 /// What the server says to a request of a batch.
 enum Answer {
     Begun,
     Touched(u64),
-    Logged(Vec<Row>),
+    Logged(i64),
 }
 
 fn requests<'a>(
@@ -226,7 +239,7 @@ fn requests<'a>(
         }));
     }
     for (entry, prepared) in log.iter().zip(entries) {
-        requests.push(Box::pin(async move { session.query_prepared(prepared, entry).await.map(Answer::Logged) }));
+        requests.push(Box::pin(async move { session.append_prepared(prepared, entry).await.map(Answer::Logged) }));
     }
     requests
 }

@@ -135,16 +135,17 @@ impl Session {
 
     pub(super) async fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, Failure> {
         let statement = self.prepared(sql).await?;
-        Ok(within(self.query_prepared(&statement, params)).await??)
+        let found = within(self.client.query(&statement, &as_sql(params))).await??;
+        Ok(found.iter().map(row).collect::<Result<_, _>>()?)
     }
 
-    pub(super) async fn query_prepared(
+    /// Runs an insert that answers the number of its row.
+    pub(super) async fn append_prepared(
         &self,
         statement: &tokio_postgres::Statement,
         params: &[Value],
-    ) -> Result<Vec<Row>, tokio_postgres::Error> {
-        let found = self.client.query(statement, &as_sql(params)).await?;
-        found.iter().map(row).collect()
+    ) -> Result<i64, tokio_postgres::Error> {
+        self.client.query_one(statement, &as_sql(params)).await?.try_get(0)
     }
 
     pub(super) async fn execute_prepared(

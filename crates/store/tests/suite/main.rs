@@ -1,0 +1,14 @@
+//! One suite for both engines. The PostgreSQL half runs when `GATEHOUSE_TEST_POSTGRES` holds the address of a server in
+//! which schemas may be made, such as `postgres://postgres@127.0.0.1:5432/postgres`; otherwise it says that it was skipped.
+
+mod access;
+mod certificates;
+mod change_log;
+mod crash;
+mod engines;
+mod harness;
+mod model;
+mod opening;
+mod policies;
+mod races;
+mod things;
