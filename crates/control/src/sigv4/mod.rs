@@ -9,6 +9,7 @@ mod authorization;
 mod canonical;
 mod error;
 mod key;
+mod sign;
 mod stamp;
 mod verify;
 
@@ -16,6 +17,7 @@ pub use authorization::{Authorization, CredentialScope};
 pub use canonical::normalised_path;
 pub use error::{Fault, Part, SigV4Error};
 pub use key::{SigningKey, SigningKeyCache};
+pub use sign::Signer;
 pub use stamp::Day;
 pub use verify::{SignedRequest, verify};
 

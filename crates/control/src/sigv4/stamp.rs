@@ -31,7 +31,7 @@ impl fmt::Debug for Day {
 }
 
 /// The moment a request says it was signed, with the text that went into the signature.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     text: String,
     at: Timestamp,
@@ -61,6 +61,12 @@ impl Stamp {
         if !(0..=9999).contains(&at.year()) {
             return None;
         }
+        Some(Self::of(Timestamp::from_secs(at.unix_timestamp())))
+    }
+
+    /// The stamp of `at`, to the second.
+    pub(super) fn of(at: Timestamp) -> Self {
+        let at = OffsetDateTime::from_unix_timestamp(at.as_secs()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let (date, time) = (at.date(), at.time());
         let text = format!(
             "{:04}{:02}{:02}T{:02}{:02}{:02}Z",
@@ -71,7 +77,12 @@ impl Stamp {
             time.minute(),
             time.second()
         );
-        Some(Self { text, at: Timestamp::from_secs(at.unix_timestamp()) })
+        Self { text, at: Timestamp::from_secs(at.unix_timestamp()) }
+    }
+
+    /// The day it lies on.
+    pub(super) fn day(&self) -> Day {
+        self.text.get(..8).and_then(Day::parse).unwrap_or(Day(*b"19700101"))
     }
 
     /// `yyyymmddThhmmssZ`.
@@ -145,12 +156,6 @@ mod tests {
         assert_eq!(Stamp::parse_date_header("Mon, 31 Aug 2015 01:36:00 +1300").unwrap(), stamp);
         for text in ["", "yesterday", "Sun, 30 Aug 2015", "2015-08-30T12:36:00Z", "Sun, 31 Feb 2015 12:36:00 GMT"] {
             assert!(Stamp::parse_date_header(text).is_none(), "{text}");
-        }
-    }
-
-    impl fmt::Debug for Stamp {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(&self.text)
         }
     }
 }
