@@ -101,11 +101,7 @@ const TABLE: &[(Service, Open, &str)] = &[
         Subscribe,
         "$aws/events/job/{}/{completed|canceled|deleted|cancellation_in_progress|deletion_in_progress}",
     ),
-    (
-        Events,
-        Subscribe,
-        "$aws/events/jobExecution/{}/{succeeded|failed|rejected|canceled|timed_out|removed|deleted}",
-    ),
+    (Events, Subscribe, "$aws/events/jobExecution/{}/{succeeded|failed|rejected|canceled|timed_out|removed|deleted}"),
     (FleetProvisioning, Publish, "$aws/certificates/{create|create-from-csr}/{json|cbor}"),
     (FleetProvisioning, Subscribe, "$aws/certificates/{create|create-from-csr}/{json|cbor}/{accepted|rejected}"),
     (FleetProvisioning, Publish, "$aws/provisioning-templates/{}/provision/{json|cbor}"),

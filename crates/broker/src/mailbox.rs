@@ -1,0 +1,237 @@
+//! What waits for one connection: messages, the wish that it end, the news that its permissions changed; and the wake-up
+//! of the one task that owns the connection.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use gatehouse_domain::limits;
+use gatehouse_domain::refusal::Refusal;
+use gatehouse_mqtt::Qos;
+use parking_lot::Mutex;
+
+use crate::message::Delivery;
+
+/// The mailbox of a connection. Anybody puts in; the one task that owns the connection takes out.
+///
+/// Looking for something to do and leaving the waker happen under one lock, and so do putting something in and taking
+/// the waker: no wake-up can fall between. A mailbox with nothing in it holds no allocation.
+#[derive(Debug, Default)]
+pub struct Mailbox {
+    state: Mutex<State>,
+    /// Outside the lock, because every operation of the connection asks for it.
+    is_stale: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queue: VecDeque<Delivery>,
+    queued_bytes: usize,
+    close: Option<CloseReason>,
+    waker: Option<Waker>,
+    /// Does `waker` wait for the end only?
+    waits_for_close_only: bool,
+}
+
+/// Why the server ends a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CloseReason {
+    /// Another connection came with the same client id.
+    TakenOver,
+    /// The holder of the certificate may not be connected any more.
+    Refused(Refusal),
+    /// The connection took its QoS 1 messages more slowly than they came.
+    SlowConsumer,
+    /// The server goes down.
+    ServerShutdown,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pushed {
+    /// It waits for the connection.
+    Queued,
+    /// The mailbox is full, and QoS 0 promises nothing.
+    DroppedQos0,
+    /// The mailbox is full, and this message must not be lost silently: the connection ends as slow consumer.
+    Overflow,
+    /// The connection is at its end.
+    Closed,
+}
+
+impl Mailbox {
+    /// An empty mailbox.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts in a message. Bounded by `limits::OUTBOUND_QUEUE` and `limits::OUTBOUND_QUEUE_BYTES`.
+    pub fn push(&self, delivery: Delivery) -> Pushed {
+        let mut state = self.state.lock();
+        if state.close.is_some() {
+            return Pushed::Closed;
+        }
+        if state.has_room_for(&delivery) {
+            state.queued_bytes += delivery.message.weight();
+            state.queue.push_back(delivery);
+            let waker = if state.waits_for_close_only { None } else { state.waker.take() };
+            drop(state);
+            wake(waker);
+            return Pushed::Queued;
+        }
+        if delivery.qos == Qos::AtMostOnce {
+            return Pushed::DroppedQos0;
+        }
+        let (waker, undelivered) = state.end(CloseReason::SlowConsumer);
+        drop(state);
+        wake(waker);
+        drop(undelivered);
+        Pushed::Overflow
+    }
+
+    /// Asks the connection to end. The first reason stays. Messages still waiting are dropped, so that nothing reaches a
+    /// client that was cut off; a server that goes down still lets them out.
+    pub fn close(&self, reason: CloseReason) {
+        let mut state = self.state.lock();
+        if state.close.is_some() {
+            return;
+        }
+        let (waker, undelivered) = state.end(reason);
+        drop(state);
+        wake(waker);
+        drop(undelivered);
+    }
+
+    /// Tells the connection that its permissions may have changed.
+    pub fn mark_stale(&self) {
+        // Set before the lock: whoever looked too early has left a waker by the time the lock is had.
+        self.is_stale.store(true, Ordering::Release);
+        let mut state = self.state.lock();
+        let waker = if state.waits_for_close_only { None } else { state.waker.take() };
+        drop(state);
+        wake(waker);
+    }
+
+    /// Did permissions change since the last call? Ask before every operation that needs them, and read them again
+    /// *after* a yes: a change during that reading sets the mark anew.
+    #[must_use = "the mark is gone with this call: permissions must be read again"]
+    pub fn take_stale(&self) -> bool {
+        self.is_stale.load(Ordering::Acquire) && self.is_stale.swap(false, Ordering::AcqRel)
+    }
+
+    /// Waits until there is something to do: a message, a reason to end or stale permissions. Comes back at once while
+    /// any of them is left in the mailbox. May be dropped at any time; one task at a time may wait.
+    pub async fn wait(&self) {
+        poll_fn(|context| self.poll_wait(context)).await;
+    }
+
+    /// [`wait`](Self::wait) for those who poll.
+    pub fn poll_wait(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        if state.close.is_some() || !state.queue.is_empty() || self.is_stale.load(Ordering::Acquire) {
+            return Poll::Ready(());
+        }
+        state.leave_waker(context.waker(), false);
+        Poll::Pending
+    }
+
+    /// Waits for a reason to end and nothing else: for a connection that can write no more at the moment, but must
+    /// still be cut in time. Same rules as [`wait`](Self::wait).
+    pub async fn closed(&self) -> CloseReason {
+        poll_fn(|context| {
+            let mut state = self.state.lock();
+            if let Some(reason) = state.close {
+                return Poll::Ready(reason);
+            }
+            state.leave_waker(context.waker(), true);
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Moves up to `max` messages to the end of `into`, oldest first, and tells whether the connection is to end. A
+    /// connection that is to end gets no messages, unless the server goes down in good order.
+    #[must_use = "a connection that was asked to end must end"]
+    pub fn take(&self, into: &mut Vec<Delivery>, max: usize) -> Option<CloseReason> {
+        let mut state = self.state.lock();
+        let count = max.min(state.queue.len());
+        let before = into.len();
+        into.extend(state.queue.drain(..count));
+        if state.queue.is_empty() {
+            state.queue = VecDeque::new();
+            state.queued_bytes = 0;
+        } else {
+            let taken: usize = into.iter().skip(before).map(|delivery| delivery.message.weight()).sum();
+            state.queued_bytes = state.queued_bytes.saturating_sub(taken);
+        }
+        state.close
+    }
+
+    /// The reason to end, when there is one.
+    #[must_use]
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.state.lock().close
+    }
+}
+
+impl State {
+    fn has_room_for(&self, delivery: &Delivery) -> bool {
+        self.queue.len() < limits::OUTBOUND_QUEUE
+            && self.queued_bytes.saturating_add(delivery.message.weight()) <= limits::OUTBOUND_QUEUE_BYTES
+    }
+
+    /// Sets the reason; gives out what must be woken and dropped once the lock is free.
+    fn end(&mut self, reason: CloseReason) -> (Option<Waker>, VecDeque<Delivery>) {
+        self.close = Some(reason);
+        let undelivered = if reason == CloseReason::ServerShutdown {
+            VecDeque::new()
+        } else {
+            self.queued_bytes = 0;
+            std::mem::take(&mut self.queue)
+        };
+        (self.waker.take(), undelivered)
+    }
+
+    fn leave_waker(&mut self, waker: &Waker, for_close_only: bool) {
+        // A task may poll `wait` and `closed` in turns: the wider wish stays until the next wake-up.
+        self.waits_for_close_only = for_close_only && (self.waker.is_none() || self.waits_for_close_only);
+        match &mut self.waker {
+            Some(left) if left.will_wake(waker) => {}
+            left => *left = Some(waker.clone()),
+        }
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+impl CloseReason {
+    /// The metric label and log field: kebab-case, stable.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::TakenOver => "taken-over",
+            Self::Refused(refusal) => refusal.label(),
+            Self::SlowConsumer => "slow-consumer",
+            Self::ServerShutdown => "server-shutdown",
+        }
+    }
+}
+
+impl fmt::Display for CloseReason {
+    /// The sentence a client may see (MQTT 5 reason string).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TakenOver => f.write_str("another connection took over the client id"),
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::SlowConsumer => f.write_str("too many messages wait to be taken: read and acknowledge faster"),
+            Self::ServerShutdown => f.write_str("the server is shutting down: connect again"),
+        }
+    }
+}
