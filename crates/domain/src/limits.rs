@@ -69,6 +69,9 @@ pub const CORRELATION_DATA_BYTES: usize = 8 * 1024;
 pub const USER_PROPERTIES_BYTES: usize = 8 * 1024;
 /// Messages waiting for one connection's socket; more are dropped (QoS 0) or end the connection (QoS 1). (Ours.)
 pub const OUTBOUND_QUEUE: usize = 1_000;
+/// Bytes of messages waiting for one connection's socket; the same happens beyond. (Ours: 16 s of AWS's throughput per
+/// connection, and more than one message of any size.)
+pub const OUTBOUND_QUEUE_BYTES: usize = 8 * 1024 * 1024;
 
 /// From accept to a complete TLS handshake. (Ours.)
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
