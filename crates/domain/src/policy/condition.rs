@@ -177,3 +177,192 @@ fn typed<T>(
 ) -> Result<Box<[T]>, InvalidOperand> {
     each(operands, |text| read(text).ok_or_else(|| InvalidOperand::Type { text: clip(text), wanted }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// One value each, except for the connect attributes, which are a set.
+    struct Values(BTreeMap<&'static str, &'static [&'static str]>);
+
+    impl Context for Values {
+        fn value(&self, key: &Key) -> ContextValue<'_> {
+            match (self.0.get(key.to_string().as_str()), key) {
+                (None, _) => ContextValue::Absent,
+                (Some(set), Key::ConnectAttributes) => ContextValue::Many(set.iter().map(|v| (*v).into()).collect()),
+                (Some(values), _) => values.first().map_or(ContextValue::Absent, |v| ContextValue::One((*v).into())),
+            }
+        }
+    }
+
+    fn values() -> Values {
+        Values(BTreeMap::from([
+            ("iot:ClientId", &["Sensor-1"][..]),
+            ("iot:DomainName", &["sensor-1"][..]),
+            ("aws:SourceIp", &["10.1.2.3"][..]),
+            ("aws:CurrentTime", &["2026-06-01T00:00:00Z"][..]),
+            ("aws:SecureTransport", &["true"][..]),
+            ("iot:Connection.Thing.Attributes[level]", &["5"][..]),
+            ("iot:Connection.Thing.Attributes[text]", &["five"][..]),
+            ("iot:LastWillTopic", &["arn:aws:iot:us-east-1:123456789012:topic/x:topic/will"][..]),
+            ("iot:ConnectAttributes", &["PersistentConnect", "LastWill"][..]),
+            ("iot:Topic", &[][..]),
+        ]))
+    }
+
+    fn holds(operator: &str, key: &str, operands: &[&str], effect: Effect) -> bool {
+        let operands: Vec<String> = operands.iter().map(|text| (*text).to_owned()).collect();
+        let operator = Operator::parse(operator).unwrap();
+        Condition::compile(operator, Key::parse(key).unwrap(), &operands, true).unwrap().holds(effect, &values())
+    }
+
+    #[test]
+    fn operators_compare_one_value() {
+        const TEXT: &str = "iot:Connection.Thing.Attributes[text]";
+        const LEVEL: &str = "iot:Connection.Thing.Attributes[level]";
+        const WILL: &str = "iot:LastWillTopic";
+        let cases: [(&str, &str, &[&str], bool); 39] = [
+            ("StringEquals", "iot:ClientId", &["x", "Sensor-1"], true),
+            ("StringEquals", "iot:ClientId", &["sensor-1"], false),
+            ("StringEquals", "iot:ClientId", &["Sensor-*"], false),
+            ("StringEquals", "iot:ClientId", &[], false),
+            ("StringNotEquals", "iot:ClientId", &["x", "Sensor-1"], false),
+            ("StringNotEquals", "iot:ClientId", &["x", "y"], true),
+            ("StringNotEquals", "iot:ClientId", &[], true),
+            ("StringEqualsIgnoreCase", "iot:ClientId", &["${iot:DomainName}"], true),
+            ("StringNotEqualsIgnoreCase", "iot:ClientId", &["SENSOR-1"], false),
+            ("StringLike", "iot:ClientId", &["Sensor-?"], true),
+            ("StringLike", "iot:ClientId", &["sensor-*"], false),
+            ("StringNotLike", "iot:ClientId", &["x*", "Sens*"], false),
+            ("NumericEquals", LEVEL, &["4", "5.0"], true),
+            ("NumericNotEquals", LEVEL, &["5"], false),
+            ("NumericLessThan", LEVEL, &["5"], false),
+            ("NumericLessThanEquals", LEVEL, &["5"], true),
+            ("NumericGreaterThan", LEVEL, &["-1"], true),
+            ("NumericGreaterThanEquals", LEVEL, &["6"], false),
+            ("NumericLessThan", TEXT, &["9"], false),
+            ("DateLessThan", "aws:CurrentTime", &["2026-12-31"], true),
+            ("DateGreaterThan", "aws:CurrentTime", &["2026-12-31T00:00:00Z"], false),
+            ("DateGreaterThanEquals", "aws:CurrentTime", &["2026-06-01T00:00Z"], true),
+            ("DateLessThanEquals", "aws:CurrentTime", &["1780272000"], true),
+            ("DateEquals", "aws:CurrentTime", &["2026-06-01"], true),
+            ("DateNotEquals", "aws:CurrentTime", &["2026-06-01"], false),
+            ("Bool", "aws:SecureTransport", &["true"], true),
+            ("Bool", "aws:SecureTransport", &["FALSE"], false),
+            ("IpAddress", "aws:SourceIp", &["192.0.2.0/24", "10.0.0.0/8"], true),
+            ("IpAddress", "aws:SourceIp", &["::/0"], false),
+            ("NotIpAddress", "aws:SourceIp", &["10.0.0.0/8"], false),
+            ("NotIpAddress", "aws:SourceIp", &["192.0.2.0/24"], true),
+            ("ArnEquals", WILL, &["arn:aws:iot:us-east-1:123456789012:topic/x:topic/will"], true),
+            ("ArnLike", WILL, &["arn:aws:iot:*:*:topic/x*"], true),
+            ("ArnEquals", WILL, &["arn:aws:iot:*:*:topic/will"], false),
+            ("ArnNotLike", WILL, &["arn:aws:iot:*:*:topic/will"], true),
+            ("ArnNotEquals", WILL, &["*"], false),
+            ("Null", "iot:ClientId", &["false"], true),
+            ("Null", "iot:ClientId", &["true"], false),
+            ("Null", "iot:Topic", &["true"], true),
+        ];
+        for (operator, key, operands, expected) in cases {
+            for effect in [Effect::Allow, Effect::Deny] {
+                assert_eq!(
+                    holds(operator, key, operands, effect),
+                    expected,
+                    "{operator} {key} {operands:?} {effect:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_missing_key_fails_plain_operators_and_satisfies_negated_ones() {
+        let cases = [
+            ("StringEquals", false),
+            ("StringLike", false),
+            ("StringNotEquals", true),
+            ("StringNotLike", true),
+            ("ArnNotLike", true),
+            ("ArnLike", false),
+            ("StringEqualsIfExists", true),
+            ("StringNotEqualsIfExists", true),
+            ("ForAllValues:StringEquals", true),
+            ("ForAllValues:StringNotEquals", true),
+            ("ForAnyValue:StringEquals", false),
+            ("ForAnyValue:StringNotEquals", false),
+            ("ForAnyValue:StringEqualsIfExists", true),
+        ];
+        for (operator, expected) in cases {
+            for effect in [Effect::Allow, Effect::Deny] {
+                assert_eq!(holds(operator, "iot:Topic", &["*"], effect), expected, "{operator}");
+            }
+        }
+        assert!(!holds("StringEqualsIfExists", "iot:ClientId", &["x"], Effect::Allow));
+    }
+
+    #[test]
+    fn set_operators_look_at_every_value() {
+        let cases: [(&str, &[&str], bool); 9] = [
+            ("ForAllValues:StringEquals", &["PersistentConnect", "LastWill"], true),
+            ("ForAllValues:StringEquals", &["LastWill"], false),
+            ("ForAllValues:StringEquals", &[], false),
+            ("ForAllValues:StringNotEquals", &["LastWill"], false),
+            ("ForAllValues:StringNotEquals", &["x"], true),
+            ("ForAnyValue:StringEquals", &["LastWill"], true),
+            ("ForAnyValue:StringEquals", &["x"], false),
+            ("ForAnyValue:StringNotEquals", &["LastWill"], true),
+            ("ForAnyValue:StringNotLike", &["*"], false),
+        ];
+        for (operator, operands, expected) in cases {
+            for effect in [Effect::Allow, Effect::Deny] {
+                assert_eq!(
+                    holds(operator, "iot:ConnectAttributes", operands, effect),
+                    expected,
+                    "{operator} {operands:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_operator_without_prefix_takes_the_safe_side_on_a_set() {
+        for operator in ["StringEquals", "StringNotEquals"] {
+            assert!(!holds(operator, "iot:ConnectAttributes", &["LastWill"], Effect::Allow), "{operator}");
+            assert!(holds(operator, "iot:ConnectAttributes", &["LastWill"], Effect::Deny), "{operator}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_compared_supports_no_allow_and_no_exemption_from_a_deny() {
+        let cases = [
+            ("StringNotEquals", "iot:ClientId", "${iot:Connection.Thing.ThingName}", "StringEquals"),
+            ("ArnNotLike", "iot:LastWillTopic", "arn:aws:iot:*:*:topic/${iot:Topic}", "ArnLike"),
+            ("NumericNotEquals", "iot:Connection.Thing.Attributes[text]", "5", "NumericEquals"),
+            ("NotIpAddress", "iot:ClientId", "10.0.0.0/8", "IpAddress"),
+        ];
+        for (negated, key, operand, plain) in cases {
+            assert!(!holds(negated, key, &[operand], Effect::Allow), "{negated}");
+            assert!(holds(negated, key, &[operand], Effect::Deny), "{negated}");
+            for effect in [Effect::Allow, Effect::Deny] {
+                assert!(!holds(plain, key, &[operand], effect), "{plain}");
+            }
+        }
+    }
+
+    #[test]
+    fn operands_of_the_wrong_type_are_refused() {
+        for (operator, bad) in [
+            ("NumericEquals", "x"),
+            ("DateLessThan", "soon"),
+            ("Bool", "yes"),
+            ("IpAddress", "10.0.0.0/33"),
+            ("IpAddress", "${aws:SourceIp}"),
+            ("Null", "maybe"),
+            ("StringEquals", "${"),
+            ("ArnLike", "arn:${x}"),
+        ] {
+            let operator = Operator::parse(operator).unwrap();
+            assert!(Condition::compile(operator, Key::ClientId, &[bad.to_owned()], true).is_err(), "{bad}");
+        }
+    }
+}

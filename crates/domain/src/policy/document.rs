@@ -101,3 +101,164 @@ pub(super) fn optional_text(json: Option<&Json>, place: &str) -> Result<(), Inva
 pub(super) fn refuse(place: &str, problem: impl ToString) -> InvalidPolicy {
     InvalidPolicy { place: place.to_owned(), problem: problem.to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statement(rest: &str) -> String {
+        format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow",{rest}}}]}}"#)
+    }
+
+    fn refusal(text: &str) -> String {
+        PolicyDocument::parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn documents_of_the_documented_grammar_are_taken() {
+        let plain = r#""Action":"iot:Publish","Resource":"*""#;
+        for text in [
+            statement(plain),
+            statement(
+                r#""Action":["*","iot:Get*","iot:?onnect","greengrass:Discover"],"Resource":["arn:aws:iot:*:*:*"]"#,
+            ),
+            statement(r#""NotAction":"iot:Connect","NotResource":"arn:aws:iot:us-east-1:1:topic/${iot:ClientId}""#),
+            statement(&format!(r#""Sid":"any text",{plain},"Condition":{{}}"#)),
+            statement(&format!(
+                r#"{plain},"Condition":{{"Bool":{{"aws:SecureTransport":true}},"NumericEquals":{{"a:b":[1,-2.5]}}}}"#
+            )),
+            statement(&format!(
+                r#"{plain},"Condition":{{"ForAllValues:StringEquals":{{"iot:ConnectAttributes":[]}}}}"#
+            )),
+            format!(r#" {{"Id":"x","Version":"2008-10-17","Statement":{{"Effect":"Deny",{plain}}}}} "#),
+            format!(r#"{{"Statement":{{"Effect":"Deny",{plain}}}}}"#),
+            statement(
+                r#""Action":"iot:*","Resource":"arn:aws:iot:r:1:topic/${*}${?}${$}$aws${iot:Connection.Thing.Attributes[a]}""#,
+            ),
+        ] {
+            assert!(PolicyDocument::parse(&text).is_ok(), "{text}: {:?}", PolicyDocument::parse(&text).err());
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_where_and_what() {
+        let action = r#""Action":"iot:Publish""#;
+        let both = r#""Action":"iot:Publish","Resource":"*""#;
+        let resource = r#""Resource":"*""#;
+        let cases = [
+            ("[]".to_owned(), "document: must be an object"),
+            ("{}".to_owned(), "document: Statement is missing"),
+            (
+                r#"{"Version":"2012-10-17","Statement":[]}"#.to_owned(),
+                "Statement: must be an object or a list of at least one object",
+            ),
+            (r#"{"Version":"2012-10-17","Statement":["x"]}"#.to_owned(), "Statement[0]: must be an object"),
+            (
+                format!(r#"{{"Version":"2015-10-17","Statement":{{"Effect":"Allow",{both}}}}}"#),
+                "Version: must be \"2012-10-17\" or \"2008-10-17\"",
+            ),
+            (
+                format!(r#"{{"Statements":1,"Statement":{{"Effect":"Allow",{both}}}}}"#),
+                "document: \"Statements\" is not an element here: Version, Id, Statement are",
+            ),
+            (format!(r#"{{"Id":1,"Statement":{{"Effect":"Allow",{both}}}}}"#), "Id: must be a string"),
+            (
+                format!(r#"{{"Statement":{{"Effect":"allow",{both}}}}}"#),
+                "Statement.Effect: must be \"Allow\" or \"Deny\"",
+            ),
+            (format!(r#"{{"Statement":[{{"Effect":"Allow",{both}}},{{{both}}}]}}"#), "Statement[1]: Effect is missing"),
+            (
+                statement(&format!(r#"{both},"Principal":"*""#)),
+                "Statement[0]: \"Principal\" is not an element here: Sid, Effect, Action, NotAction, Resource, NotResource, Condition are",
+            ),
+            (
+                statement(&format!(r#"{both},"condition":{{}}"#)),
+                "Statement[0]: \"condition\" is not an element here: Sid, Effect, Action, NotAction, Resource, NotResource, Condition are",
+            ),
+            (statement(action), "Statement[0]: Resource or NotResource is missing"),
+            (statement(resource), "Statement[0]: Action or NotAction is missing"),
+            (statement(&format!(r#"{both},"NotAction":"*""#)), "Statement[0]: Action and NotAction exclude each other"),
+            (
+                statement(&format!(r#"{both},"NotResource":"*""#)),
+                "Statement[0]: Resource and NotResource exclude each other",
+            ),
+            (
+                statement(&format!(r#"{resource},"Action":[]"#)),
+                "Statement[0].Action: must be a string or a list of at least one string",
+            ),
+            (
+                statement(&format!(r#"{resource},"Action":[1]"#)),
+                "Statement[0].Action: must contain nothing but strings",
+            ),
+            (
+                statement(&format!(r#"{resource},"Action":"Publish""#)),
+                "Statement[0].Action: \"Publish\" is not an action: service:Name such as iot:Publish, or *, is needed",
+            ),
+            (
+                statement(&format!(r#"{resource},"Action":"iot:${{iot:ClientId}}""#)),
+                "Statement[0].Action: \"iot:${iot:ClientId}\" is not an action: service:Name such as iot:Publish, or *, is needed",
+            ),
+            (
+                statement(&format!(r#"{action},"Resource":"topic/a""#)),
+                "Statement[0].Resource: \"topic/a\" is not a resource: an ARN or * is needed",
+            ),
+            (
+                statement(&format!(r#"{action},"NotResource":"arn:${{iot:ClientId""#)),
+                "Statement[0].NotResource: a policy variable opened with ${ is not closed with }",
+            ),
+            (
+                statement(&format!(r#"{action},"Resource":"arn:${{x}}""#)),
+                "Statement[0].Resource: ${x} is not a policy variable: a name like ${iot:ClientId}, or one of ${*} ${?} ${$}, is needed",
+            ),
+            (
+                statement(&format!(r#"{both},"Condition":[]"#)),
+                "Statement[0].Condition: must be an object of condition operators",
+            ),
+            (
+                statement(&format!(r#"{both},"Condition":{{"StringSimilar":{{"a:b":"c"}}}}"#)),
+                "Statement[0].Condition.StringSimilar: not a condition operator",
+            ),
+            (
+                statement(&format!(r#"{both},"Condition":{{"StringLike":{{}}}}"#)),
+                "Statement[0].Condition.StringLike: must be an object with at least one context key",
+            ),
+            (
+                statement(&format!(r#"{both},"Condition":{{"StringLike":{{"x":"y"}}}}"#)),
+                "Statement[0].Condition.StringLike.x: not a context key: a name like iot:ClientId is needed",
+            ),
+            (
+                statement(&format!(r#"{both},"Condition":{{"StringLike":{{"a:b":null}}}}"#)),
+                "Statement[0].Condition.StringLike.a:b: must be a string, number or boolean, or a list of these",
+            ),
+            (
+                statement(&format!(r#"{both},"Condition":{{"IpAddress":{{"aws:SourceIp":"10.0.0.0/40"}}}}"#)),
+                "Statement[0].Condition.IpAddress.aws:SourceIp: \"10.0.0.0/40\" is not an IP address or a block like 192.0.2.0/24",
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(refusal(&text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_strict_json_is_refused() {
+        for text in ["", "x", "{", r#"{"Statement":{}} {}"#, r#"{"Version":"2012-10-17","Version":"2012-10-17"}"#] {
+            assert!(refusal(text).starts_with("document: not the JSON of a policy: "), "{text}");
+        }
+        let twice = statement(r#""Effect":"Deny","Action":"*","Resource":"*""#);
+        assert!(refusal(&twice).contains("the name \"Effect\" occurs twice in one object"), "{}", refusal(&twice));
+    }
+
+    #[test]
+    fn white_space_counts_only_for_the_outer_limit() {
+        let padded = |sid: &str, space: usize| {
+            statement(&format!(r#""Sid":"{sid}","Action":"*",{}"Resource":"*""#, " ".repeat(space)))
+        };
+        let frame = padded("", 0).chars().count();
+        let full = "ä".repeat(limits::POLICY_CHARACTERS - frame);
+        let space = limits::POLICY_CHARACTERS_RAW - limits::POLICY_CHARACTERS;
+        assert!(PolicyDocument::parse(&padded(&full, space)).is_ok());
+        assert!(refusal(&padded(&format!("{full}ä"), 0)).contains("2049 characters without white space"));
+        assert!(refusal(&padded(&full, space + 1)).contains("404601 characters"));
+    }
+}

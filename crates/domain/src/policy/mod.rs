@@ -17,6 +17,8 @@ mod condition;
 mod context;
 mod document;
 mod evaluate;
+#[cfg(test)]
+mod examples;
 mod json;
 mod key;
 mod operand;
