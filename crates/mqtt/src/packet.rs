@@ -261,6 +261,13 @@ impl MessageProperties {
         correlation_data: None,
         user_properties: Vec::new(),
     };
+
+    /// A lasting reference to [`NONE`](Self::NONE), for messages of the server's own.
+    #[must_use]
+    pub fn none() -> &'static Self {
+        static NONE: MessageProperties = MessageProperties::NONE;
+        &NONE
+    }
 }
 
 /// CONNACK: the answer to CONNECT.
