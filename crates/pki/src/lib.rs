@@ -1,1 +1,25 @@
-//! Certificates in and out; the only crate that touches private keys
+//! Certificates in and out; the only crate that touches private keys.
+//!
+//! In: [`certificate`] reads what devices present and owners register, [`csr`] what they want certified;
+//! [`public_key`] and [`signature`] judge the keys and signatures in them. Out: [`authority`] keeps the roots and the
+//! issuing key, [`issue`] makes device certificates, each recorded before it is signed. [`key_pair`] makes key pairs
+//! for those who have none, and [`seal`] encrypts the secrets that the store must hold.
+//!
+//! Private keys lie in one folder (`key_folder`) and leave this crate in two ways only: a device's pair, to the one
+//! who asked for it, and the server's, to the TLS stack.
+
+pub mod authority;
+pub mod certificate;
+pub mod csr;
+mod encoding;
+pub mod issue;
+mod key_folder;
+pub mod key_pair;
+mod names;
+mod pem;
+pub mod public_key;
+mod random;
+pub mod seal;
+mod server_certificate;
+pub mod signature;
+mod signing_key;
