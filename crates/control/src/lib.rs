@@ -1,1 +1,19 @@
-//! The control API: operations, SigV4 and the REST-JSON door
+//! The control API: REST-JSON of service `iot`, signed with SigV4.
+//!
+//! [`door`] is the generic half, written once: it takes a request, finds out who calls, gathers and checks the input
+//! by the facts of AWS's model ([`facts`]), asks the caller's policy, runs the operation and words the answer.
+//! [`operations`] is the other half: one file for each operation, reading load, decide, save, announce.
+//!
+//! Invariant: an operation touches nothing outside its [`call::Call`]'s scope and writes only through one commit.
+
+pub mod access_key;
+pub mod call;
+pub mod door;
+pub mod error;
+pub mod facts;
+pub mod operation;
+pub mod operations;
+pub mod page;
+pub mod random;
+pub mod sigv4;
+pub mod wire;

@@ -6,6 +6,7 @@
 use gatehouse_domain::certificate::CertificateId;
 use gatehouse_domain::name::ThingName;
 use gatehouse_domain::scope::Scope;
+use gatehouse_domain::thing::Attachment;
 use gatehouse_domain::time::Timestamp;
 
 use crate::engine::{Row, params};
@@ -22,6 +23,14 @@ pub struct ThingAttachment {
     pub exclusive: bool,
     /// When it was attached.
     pub attached_at: Timestamp,
+}
+
+impl ThingAttachment {
+    /// What the rules of attachments look at.
+    #[must_use]
+    pub fn rule(&self) -> Attachment {
+        Attachment { thing_name: self.thing_name.clone(), exclusive: self.exclusive }
+    }
 }
 
 macro_rules! select {

@@ -52,7 +52,7 @@ impl Operation for AttachThingPrincipal {
         let attachments: Vec<Attachment> = here
             .into_iter()
             .chain(first)
-            .map(|found| Attachment { thing_name: found.thing_name, exclusive: found.exclusive })
+            .map(|found| found.rule())
             .collect();
 
         let exclusive = input.thing_principal_type.unwrap_or_default().is_exclusive();

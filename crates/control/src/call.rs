@@ -1,0 +1,120 @@
+//! One control call: who calls, in which scope, at what time, and what the house lends it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use gatehouse_domain::policy::PolicyDocument;
+use gatehouse_domain::scope::{Region, Scope};
+use gatehouse_domain::time::{Clock, Timestamp};
+use gatehouse_pki::authority::Authority;
+use gatehouse_pki::key_pair::{KeyPair, KeyPairPool};
+use gatehouse_pki::seal::Sealer;
+use gatehouse_store::{Batch, Store};
+
+use crate::error::Error;
+use crate::page::{MarkerKey, Pager};
+use crate::random::{hex, random};
+
+/// What operations work with.
+pub struct House {
+    /// Everything stored.
+    pub store: Store,
+    /// The certificate authority.
+    pub authority: Authority,
+    /// Key pairs made ahead.
+    pub key_pairs: KeyPairPool,
+    /// Opens what the store holds sealed.
+    pub sealer: Sealer,
+    /// Seals markers.
+    pub markers: MarkerKey,
+    /// The present.
+    pub clock: Arc<dyn Clock>,
+    /// The domain that device endpoints live under.
+    pub domain: String,
+    /// The Regions served.
+    pub regions: Vec<Region>,
+}
+
+/// Who calls.
+pub struct Caller {
+    /// The access key that signed.
+    pub access_key_id: String,
+    /// What the key may do; without a policy, everything in its account.
+    pub policy: Option<Arc<PolicyDocument>>,
+    /// Where the call came from.
+    pub source_ip: IpAddr,
+    /// Whether it came in through TLS.
+    pub is_secure: bool,
+}
+
+/// One call of one operation.
+pub struct Call {
+    /// The tenant the call works in: nothing outside it can be seen or touched.
+    pub scope: Scope,
+    /// Who calls.
+    pub caller: Caller,
+    /// When the call began.
+    pub now: Timestamp,
+    pub(crate) operation: &'static str,
+    pub(crate) house: Arc<House>,
+}
+
+impl Call {
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.house.store
+    }
+
+    /// The certificate authority.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.house.authority
+    }
+
+    /// Pages of this operation in this scope.
+    #[must_use]
+    pub fn pager(&self) -> Pager<'_> {
+        Pager { key: &self.house.markers, operation: self.operation, scope: self.scope }
+    }
+
+    /// Commits what the operation decided.
+    ///
+    /// # Errors
+    /// A lost race makes the door run the operation again.
+    pub async fn commit(&self, batch: Batch) -> Result<(), Error> {
+        Ok(self.house.store.commit(batch, self.now).await?)
+    }
+
+    /// A key pair made ahead, or made now when none is left.
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub async fn new_key_pair(&self) -> Result<KeyPair, Error> {
+        if let Some(pair) = self.house.key_pairs.try_take() {
+            return Ok(pair);
+        }
+        let house = Arc::clone(&self.house);
+        // Making one takes a tenth of a second or more of a core: not on the reactor.
+        tokio::task::spawn_blocking(move || house.key_pairs.take_blocking())
+            .await
+            .map_err(|error| Error::Internal(error.to_string()))?
+            .map_err(|error| Error::Internal(error.to_string()))
+    }
+
+    /// A fresh UUID (version 4) in its usual text form.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub fn uuid(&self) -> Result<String, Error> {
+        crate::random::uuid()
+    }
+
+    /// A fresh generation id: 64 hex digits, as policies carry them.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub fn generation_id(&self) -> Result<String, Error> {
+        Ok(hex(&random::<32>()?))
+    }
+}

@@ -1,0 +1,93 @@
+//! Who calls: the signature of a request, verified against the secret of its access key.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use gatehouse_domain::policy::PolicyDocument;
+use gatehouse_domain::scope::{AccountId, Scope};
+use gatehouse_store::AccessKeyRecord;
+
+use super::{Arrived, Door};
+use crate::access_key::open_secret;
+use crate::call::Caller;
+use crate::error::{Code, Error};
+use crate::sigv4::{Authorization, SigV4Error, SignedRequest, SigningKey, verify};
+
+/// Names under which clients sign for the control API; `execute-api` is what old documentation says.
+const SERVICES: [&str; 2] = ["iot", "execute-api"];
+
+/// A caller whose signature was verified.
+pub(super) struct Authenticated {
+    pub(super) scope: Scope,
+    pub(super) caller: Caller,
+}
+
+impl Door {
+    /// Verifies the signature of `arrived`.
+    pub(super) async fn authenticate(&self, arrived: &Arrived) -> Result<Authenticated, Error> {
+        let headers = &arrived.parts.headers;
+        let authorization = Authorization::parse(headers, &SERVICES).map_err(refused)?;
+        let now = self.house.clock.now();
+        // Before any look-up: a stranger's stale request costs nothing.
+        authorization.check_date(now).map_err(refused)?;
+        let region = authorization.region();
+        if !self.house.regions.contains(&region) {
+            return Err(refused(SigV4Error::WrongRegion));
+        }
+
+        let record = self.house.store.access_key(authorization.access_key_id()).await?;
+        let record = record.ok_or_else(|| refused(SigV4Error::UnrecognizedClient))?;
+        if record.expires_at.is_some_and(|expires_at| now >= expires_at) {
+            return Err(refused(SigV4Error::UnrecognizedClient));
+        }
+        let kept = self.signing_keys.get(&record.access_key_id, authorization.scope());
+        let key = match &kept {
+            Some(key) => key.clone(),
+            None => SigningKey::derive(&open_secret(&self.house.sealer, &record)?, authorization.scope()),
+        };
+        let body_sha256 = sha256(&arrived.body);
+        let target = arrived.parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        let request = SignedRequest { method: &arrived.parts.method, target, headers, body_sha256: &body_sha256 };
+        verify(&authorization, &request, &key, now).map_err(refused)?;
+        authorization.check_session_token(record.session_token_sha256.as_ref()).map_err(refused)?;
+        if kept.is_none() {
+            self.signing_keys.insert(&record.access_key_id, authorization.scope(), key);
+        }
+
+        let caller = Caller {
+            policy: caller_policy(record.account, &record)?,
+            access_key_id: record.access_key_id,
+            source_ip: arrived.source_ip,
+            is_secure: arrived.is_secure,
+        };
+        Ok(Authenticated { scope: Scope::new(record.account, region), caller })
+    }
+}
+
+fn caller_policy(account: AccountId, record: &AccessKeyRecord) -> Result<Option<Arc<PolicyDocument>>, Error> {
+    let Some(text) = &record.policy else { return Ok(None) };
+    // A policy that cannot be read allows nothing.
+    let policy = PolicyDocument::parse(text).map_err(|error| {
+        Error::Internal(format!(
+            "the policy of access key {} of {account} cannot be read: {error}",
+            record.access_key_id
+        ))
+    })?;
+    Ok(Some(Arc::new(policy)))
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    out
+}
+
+fn refused(error: SigV4Error) -> Error {
+    let code = match error.aws_name() {
+        "MissingAuthenticationTokenException" => Code::MissingAuthenticationTokenException,
+        "IncompleteSignatureException" => Code::IncompleteSignatureException,
+        "UnrecognizedClientException" => Code::UnrecognizedClientException,
+        _ => Code::InvalidSignatureException,
+    };
+    Error::refused(code, error.to_string())
+}

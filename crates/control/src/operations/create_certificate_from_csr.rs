@@ -1,0 +1,47 @@
+//! CreateCertificateFromCsr: a certificate for a key that stays with its owner. The same request again makes another
+//! certificate.
+
+use gatehouse_domain::certificate::CertificateId;
+use gatehouse_pki::csr::VerifiedCsr;
+use serde::{Deserialize, Serialize};
+
+use super::issue::{issue, Issued};
+use crate::call::Call;
+use crate::error::Error;
+use crate::operation::Operation;
+
+/// The operation.
+pub struct CreateCertificateFromCsr;
+
+/// What it takes.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Input {
+    certificate_signing_request: String,
+    #[serde(default)]
+    set_as_active: bool,
+}
+
+/// What it answers.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Output {
+    certificate_arn: String,
+    certificate_id: CertificateId,
+    certificate_pem: String,
+}
+
+impl Operation for CreateCertificateFromCsr {
+    const NAME: &'static str = "CreateCertificateFromCsr";
+    const METHOD: &'static str = "POST";
+    const PATH: &'static str = "/certificates";
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(call: &Call, input: &Input) -> Result<Output, Error> {
+        let csr = VerifiedCsr::from_pem(&input.certificate_signing_request)
+            .map_err(|refusal| Error::invalid(format!("the certificate signing request is refused: {refusal}")))?;
+        let Issued { arn, certificate_id, pem } = issue(call, (&csr).into(), input.set_as_active).await?;
+        Ok(Output { certificate_arn: arn.to_string(), certificate_id, certificate_pem: pem })
+    }
+}

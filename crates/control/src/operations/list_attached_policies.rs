@@ -1,0 +1,54 @@
+//! ListAttachedPolicies: the policies of a certificate, in the order they were attached. `recursive` concerns thing
+//! groups only.
+
+use serde::{Deserialize, Serialize};
+
+use crate::call::Call;
+use crate::error::Error;
+use crate::operation::Operation;
+use super::policy_attachment::attached_to;
+use crate::page::PageRequest;
+use crate::wire::{PolicyItem, canonical_arn, policy_target};
+
+/// The operation.
+pub struct ListAttachedPolicies;
+
+/// What it takes.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Input {
+    target: String,
+    page_size: Option<u32>,
+    marker: Option<String>,
+    /// Adds the policies of parent groups; a certificate has none.
+    #[serde(default, rename = "recursive")]
+    _recursive: bool,
+}
+
+/// What it answers.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Output {
+    policies: Vec<PolicyItem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_marker: Option<String>,
+}
+
+impl Operation for ListAttachedPolicies {
+    const NAME: &'static str = "ListAttachedPolicies";
+    const METHOD: &'static str = "POST";
+    const PATH: &'static str = "/attached-policies/{target}";
+    type Input = Input;
+    type Output = Output;
+
+    fn resource(_call: &Call, input: &Input) -> String {
+        canonical_arn(&input.target)
+    }
+
+    async fn run(call: &Call, input: &Input) -> Result<Output, Error> {
+        let certificate_id = policy_target(call, &input.target)?;
+        let request = PageRequest { marker: input.marker.as_deref(), size: input.page_size, is_ascending: true };
+        let (policies, next_marker) = attached_to(call, certificate_id, request).await?;
+        Ok(Output { policies, next_marker })
+    }
+}

@@ -1,0 +1,78 @@
+//! ListCertificates: the scope's certificates by creation date, newest first unless asked otherwise.
+
+use gatehouse_domain::arn::Arn;
+use gatehouse_domain::certificate::{CertificateId, CertificateMode, CertificateStatus};
+use serde::{Deserialize, Serialize};
+
+use crate::call::Call;
+use crate::error::Error;
+use crate::operation::Operation;
+use crate::page::{CertificateCursor, PageRequest};
+use crate::wire::EpochSeconds;
+
+/// The operation.
+pub struct ListCertificates;
+
+/// What it takes.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Input {
+    page_size: Option<u32>,
+    marker: Option<String>,
+    #[serde(default)]
+    ascending_order: bool,
+}
+
+/// What it answers.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Output {
+    certificates: Vec<Certificate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_marker: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Certificate {
+    certificate_arn: String,
+    certificate_id: CertificateId,
+    status: CertificateStatus,
+    certificate_mode: CertificateMode,
+    creation_date: EpochSeconds,
+}
+
+impl Operation for ListCertificates {
+    const NAME: &'static str = "ListCertificates";
+    const METHOD: &'static str = "GET";
+    const PATH: &'static str = "/certificates";
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(call: &Call, input: &Input) -> Result<Output, Error> {
+        let request = PageRequest {
+            marker: input.marker.as_deref(),
+            size: input.page_size,
+            is_ascending: input.ascending_order,
+        };
+        let (records, next_marker) = call
+            .pager()
+            .page(
+                request,
+                |page| call.store().certificates(call.scope, page),
+                |record| -> CertificateCursor { (record.created_at, record.certificate_id) },
+            )
+            .await?;
+        let certificates = records
+            .into_iter()
+            .map(|record| Certificate {
+                certificate_arn: Arn::certificate(call.scope, record.certificate_id).to_string(),
+                certificate_id: record.certificate_id,
+                status: record.status,
+                certificate_mode: record.mode,
+                creation_date: EpochSeconds(record.created_at),
+            })
+            .collect();
+        Ok(Output { certificates, next_marker })
+    }
+}

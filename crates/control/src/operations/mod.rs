@@ -1,0 +1,98 @@
+//! The operations, one file each. A new one is added to the list below; everything else about it is in its file.
+
+use crate::operation::Handler;
+
+mod issue;
+mod policy_attachment;
+mod resource_tags;
+mod thing_attachment;
+mod thing_configuration;
+
+macro_rules! operations {
+    ($($file:ident::$operation:ident,)*) => {
+        $(pub mod $file;)*
+
+        /// Every operation that exists.
+        #[must_use]
+        pub fn all() -> Vec<Handler> {
+            vec![$(Handler::of::<$file::$operation>(),)*]
+        }
+    };
+}
+
+operations! {
+    attach_policy::AttachPolicy,
+    attach_principal_policy::AttachPrincipalPolicy,
+    attach_thing_principal::AttachThingPrincipal,
+    create_certificate_from_csr::CreateCertificateFromCsr,
+    create_keys_and_certificate::CreateKeysAndCertificate,
+    create_policy::CreatePolicy,
+    create_policy_version::CreatePolicyVersion,
+    create_thing::CreateThing,
+    delete_certificate::DeleteCertificate,
+    delete_policy::DeletePolicy,
+    delete_policy_version::DeletePolicyVersion,
+    delete_thing::DeleteThing,
+    describe_certificate::DescribeCertificate,
+    describe_endpoint::DescribeEndpoint,
+    describe_thing::DescribeThing,
+    detach_policy::DetachPolicy,
+    detach_principal_policy::DetachPrincipalPolicy,
+    detach_thing_principal::DetachThingPrincipal,
+    get_effective_policies::GetEffectivePolicies,
+    get_policy::GetPolicy,
+    get_policy_version::GetPolicyVersion,
+    list_attached_policies::ListAttachedPolicies,
+    list_certificates::ListCertificates,
+    list_policies::ListPolicies,
+    list_policy_principals::ListPolicyPrincipals,
+    list_policy_versions::ListPolicyVersions,
+    list_principal_policies::ListPrincipalPolicies,
+    list_principal_things::ListPrincipalThings,
+    list_principal_things_v2::ListPrincipalThingsV2,
+    list_tags_for_resource::ListTagsForResource,
+    list_targets_for_policy::ListTargetsForPolicy,
+    list_thing_principals::ListThingPrincipals,
+    list_thing_principals_v2::ListThingPrincipalsV2,
+    list_things::ListThings,
+    register_certificate_without_ca::RegisterCertificateWithoutCA,
+    set_default_policy_version::SetDefaultPolicyVersion,
+    tag_resource::TagResource,
+    test_authorization::TestAuthorization,
+    untag_resource::UntagResource,
+    update_certificate::UpdateCertificate,
+    update_thing::UpdateThing,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::IOT;
+
+    #[test]
+    fn every_operation_is_where_the_model_says() {
+        for handler in all() {
+            let facts = IOT.operations.get(handler.name).unwrap_or_else(|| panic!("{} is unknown", handler.name));
+            assert_eq!(
+                (handler.method, handler.path),
+                (facts.method.as_str(), facts.path.as_str()),
+                "{}",
+                handler.name
+            );
+        }
+    }
+
+    #[test]
+    fn every_operation_knows_exactly_the_members_of_the_model() {
+        for handler in all() {
+            let facts = &IOT.operations[handler.name];
+            let shape = facts.input.as_ref().and_then(|name| IOT.shape(name));
+            let mut of_model: Vec<&str> =
+                shape.into_iter().flat_map(|shape| shape.members.keys().map(String::as_str)).collect();
+            let mut known = (handler.input_members)();
+            of_model.sort_unstable();
+            known.sort_unstable();
+            assert_eq!(known, of_model, "{}", handler.name);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! SetDefaultPolicyVersion: puts another version of a policy in force, for live connections at their next operation.
+
+use gatehouse_domain::arn::Arn;
+use gatehouse_domain::event::Event;
+use gatehouse_domain::name::PolicyName;
+use gatehouse_store::Batch;
+use serde::Deserialize;
+
+use crate::call::Call;
+use crate::error::Error;
+use crate::operation::Operation;
+use crate::wire::{Nothing, policy_version_id, unknown_policy, unknown_policy_version};
+
+/// The operation.
+pub struct SetDefaultPolicyVersion;
+
+/// What it takes.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Input {
+    policy_name: PolicyName,
+    policy_version_id: String,
+}
+
+impl Operation for SetDefaultPolicyVersion {
+    const NAME: &'static str = "SetDefaultPolicyVersion";
+    const METHOD: &'static str = "PATCH";
+    const PATH: &'static str = "/policies/{policyName}/version/{policyVersionId}";
+    type Input = Input;
+    type Output = Nothing;
+
+    fn resource(call: &Call, input: &Input) -> String {
+        Arn::policy(call.scope, input.policy_name.clone()).to_string()
+    }
+
+    async fn run(call: &Call, input: &Input) -> Result<Nothing, Error> {
+        let name = &input.policy_name;
+        let policy = call.store().policy(call.scope, name).await?.ok_or_else(|| unknown_policy(name))?;
+        let version = policy_version_id(&input.policy_version_id)?;
+        if call.store().policy_version(call.scope, name, version).await?.is_none() {
+            return Err(unknown_policy_version(name, &input.policy_version_id));
+        }
+        if version == policy.default_version {
+            return Ok(Nothing {});
+        }
+
+        let mut batch = Batch::new();
+        batch.set_default_version(&policy, version, &call.generation_id()?, call.now);
+        batch.announce(Event::Policy { scope: call.scope, policy_name: name.clone() });
+        call.commit(batch).await?;
+        Ok(Nothing {})
+    }
+}

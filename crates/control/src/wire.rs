@@ -1,0 +1,181 @@
+//! Wire forms that several operations share.
+
+use gatehouse_domain::arn::{Arn, Resource, is_cognito_identity};
+use gatehouse_domain::certificate::CertificateId;
+use gatehouse_domain::name::{PolicyName, ThingName};
+use gatehouse_domain::policy::InvalidPolicy;
+use gatehouse_domain::scope::Scope;
+use gatehouse_domain::time::Timestamp;
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::call::Call;
+use crate::error::{Code, Error};
+
+/// A point in time as JSON bodies carry it: seconds since 1970 as a number, milliseconds as its fraction.
+#[derive(Clone, Copy, Debug)]
+pub struct EpochSeconds(pub Timestamp);
+
+impl Serialize for EpochSeconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let millis = self.0.as_millis();
+        if millis % 1000 == 0 {
+            return serializer.serialize_i64(self.0.as_secs());
+        }
+        #[expect(clippy::cast_precision_loss, reason = "exact below 2^53 ms, the year 287,000")]
+        serializer.serialize_f64(millis as f64 / 1000.0)
+    }
+}
+
+/// An operation that answers nothing.
+#[derive(Debug, Serialize)]
+pub struct Nothing {}
+
+/// Reads a principal that must be a certificate of the caller's scope.
+///
+/// # Errors
+/// `InvalidRequestException` when it is something else; `ResourceNotFoundException` when it lies in another scope.
+pub fn certificate_principal(call: &Call, principal: &str) -> Result<CertificateId, Error> {
+    if is_cognito_identity(principal) {
+        return Err(Error::invalid(format!(
+            "the principal {principal} is a Cognito identity, and there are none here: use the ARN of a certificate"
+        )));
+    }
+    let arn = Arn::parse(principal).map_err(|_| not_a_certificate())?;
+    let Resource::Certificate(id) = arn.resource else { return Err(not_a_certificate()) };
+    // Another tenant's certificate is not told apart from one that does not exist.
+    if arn.scope == call.scope { Ok(id) } else { Err(unknown_certificate(id)) }
+}
+
+fn not_a_certificate() -> Error {
+    Error::invalid("The given ARN does not represent a cert")
+}
+
+/// The answer for a certificate that the scope does not have.
+#[must_use]
+pub fn unknown_certificate(id: CertificateId) -> Error {
+    Error::not_found(format!("certificate {id} is not registered in this account and Region"))
+}
+
+/// An ARN that travels in an input, written as policies are matched against it: one certificate has one ARN, however
+/// its hex digits were typed. What is no ARN stays as it is.
+#[must_use]
+pub fn canonical_arn(text: &str) -> String {
+    Arn::parse(text).map_or_else(|_| text.to_owned(), |arn| arn.to_string())
+}
+
+/// The answer for a thing that the scope does not have.
+#[must_use]
+pub fn unknown_thing(name: &ThingName) -> Error {
+    Error::not_found(format!("thing {name} does not exist in this account and Region"))
+}
+
+/// The answer for a thing type that the scope does not have.
+#[must_use]
+pub fn unknown_thing_type(name: &ThingName) -> Error {
+    Error::not_found(format!("thing type {name} does not exist in this account and Region"))
+}
+
+/// The answer for a billing group that the scope does not have.
+#[must_use]
+pub fn unknown_billing_group(name: &ThingName) -> Error {
+    Error::not_found(format!("billing group {name} does not exist in this account and Region"))
+}
+
+/// Reads what a policy is attached to: a certificate of the caller's scope. Thing groups and Cognito identities do not
+/// exist here yet.
+///
+/// # Errors
+/// `InvalidRequestException` for what is no target at all; `ResourceNotFoundException` for one that does not exist.
+pub fn policy_target(call: &Call, target: &str) -> Result<CertificateId, Error> {
+    match Arn::parse(target).map(|arn| arn.resource) {
+        Ok(Resource::ThingGroup(name)) => Err(Error::not_found(format!("thing group {name} does not exist"))),
+        Ok(Resource::Certificate(_)) => certificate_principal(call, target),
+        _ => Err(Error::invalid(format!(
+            "the target '{target}' is not the ARN of a certificate or thing group in this account and Region"
+        ))),
+    }
+}
+
+/// The answer for a policy that the scope does not have.
+#[must_use]
+pub fn unknown_policy(name: &PolicyName) -> Error {
+    Error::not_found(format!("policy {name} does not exist in this account and Region"))
+}
+
+/// The answer for a version that a policy does not have.
+#[must_use]
+pub fn unknown_policy_version(name: &PolicyName, version: &str) -> Error {
+    Error::not_found(format!("policy {name} has no version {version}"))
+}
+
+/// The answer for a document that is no policy.
+#[must_use]
+pub fn malformed_policy(refusal: &InvalidPolicy) -> Error {
+    Error::refused(Code::MalformedPolicyException, format!("the policy document is refused: {refusal}"))
+}
+
+/// Reads a policy version id. Ids are counted up, so one with more digits than a count has never existed.
+///
+/// # Errors
+/// `ResourceNotFoundException` for an id too large to exist.
+pub fn policy_version_id(text: &str) -> Result<i64, Error> {
+    text.parse().map_err(|_| Error::not_found(format!("no policy has a version {text}")))
+}
+
+/// A policy in a list.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyItem {
+    policy_name: PolicyName,
+    policy_arn: String,
+}
+
+impl PolicyItem {
+    /// The policy `name` of `scope`.
+    #[must_use]
+    pub fn new(scope: Scope, name: PolicyName) -> Self {
+        Self { policy_arn: Arn::policy(scope, name.clone()).to_string(), policy_name: name }
+    }
+}
+
+/// A tag.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Tag {
+    key: String,
+    #[serde(default)]
+    value: String,
+}
+
+impl Tag {
+    /// From key and value.
+    #[must_use]
+    pub const fn new(key: String, value: String) -> Self {
+        Self { key, value }
+    }
+
+    /// Key and value.
+    #[must_use]
+    pub fn pair(&self) -> (String, String) {
+        (self.key.clone(), self.value.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_has_one_arn_however_its_id_is_typed() {
+        let arn = |id: &str| format!("arn:aws:iot:us-east-1:123456789012:cert/{id}");
+        assert_eq!(canonical_arn(&arn(&"AB".repeat(32))), arn(&"ab".repeat(32)));
+        assert_eq!(canonical_arn("us-east-1:x"), "us-east-1:x");
+    }
+
+    #[test]
+    fn times_are_seconds_with_milliseconds_as_fraction() {
+        let text = |millis| serde_json::to_string(&EpochSeconds(Timestamp::from_millis(millis))).unwrap();
+        assert_eq!(text(1_541_022_751_983), "1541022751.983");
+        assert_eq!(text(2_524_607_999_000), "2524607999");
+    }
+}
