@@ -1,1 +1,182 @@
-//! What happens when a device connects
+//! What happens when a device connects.
+//!
+//! The story is told by [`Gateway::device`], and each step has a file:
+//!
+//! 1. `listen` – a permit, then accept; nothing a stranger controls is awaited in the accept loop.
+//! 2. `tls` – ClientHello and handshake; `possession` – the peer proves that it holds its certificate's key.
+//! 3. `endpoint` – SNI picks the scope; `admission` – the registry decides, and makes a `DeviceIdentity`.
+//! 4. `connect` – MQTT CONNECT by a deadline, the client id, `iot:Connect`; refusals are told here.
+//! 5. `session` – frames and deliveries, each asked of the policies in force (`authorization`).
+//! 6. `watch` – when the registry changes, `connections` are judged again and cut.
+//!
+//! Invariant: every connection, resumed TLS sessions included, passes through `admission`.
+//! Invariant: every "no" to a device is a [`gatehouse_domain::refusal::Refusal`] and goes through `report`.
+
+mod admission;
+mod authorization;
+mod connect;
+mod connections;
+mod device;
+mod endpoint;
+mod listen;
+mod metrics;
+mod possession;
+mod registry;
+mod report;
+mod session;
+mod socket;
+mod tls;
+mod watch;
+mod will;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatehouse_broker::{Broker, CloseReason};
+use gatehouse_domain::scope::Scope;
+use gatehouse_domain::time::Clock;
+use gatehouse_store::{ChangeFollower, Store};
+
+pub use crate::connect::RefusalStyle;
+pub use crate::endpoint::SniPolicy;
+pub use crate::tls::{Alpn, ServerChain, ServerChains};
+
+use crate::admission::Admission;
+use crate::connections::Connections;
+use crate::endpoint::Endpoints;
+use crate::metrics::Metrics;
+use crate::registry::Registry;
+use crate::session::Shared;
+use crate::tls::Tls;
+use crate::watch::Watch;
+
+/// How long devices may take to go when the server stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// What an operator decides about the gate.
+#[derive(Clone, Debug)]
+pub struct GatewaySettings {
+    /// The domain that device endpoints live under.
+    pub domain: String,
+    /// What a ClientHello must name.
+    pub sni: SniPolicy,
+    /// How a device learns that it is refused.
+    pub refusals: RefusalStyle,
+    /// Whether TLS sessions may be resumed.
+    pub resumption: bool,
+    /// Whose endpoint `localhost` is.
+    pub first: Scope,
+}
+
+/// Why the gate does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The registry cannot be read.
+    #[error(transparent)]
+    Store(#[from] gatehouse_store::Error),
+    /// The server's chains cannot be used.
+    #[error("the server certificates cannot be used: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// The device-facing side.
+pub struct Gateway {
+    tls: Tls,
+    admission: Admission,
+    shared: Arc<Shared>,
+    broker: Broker,
+    refusals: RefusalStyle,
+    mqtt: Arc<gatehouse_mqtt::Settings>,
+    watch: Arc<Watch>,
+    connections: Arc<Connections>,
+    metrics: Arc<Metrics>,
+    follower: parking_lot::Mutex<Option<ChangeFollower>>,
+}
+
+/// A task that runs as long as the server.
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Gateway {
+    /// Opens the gate on what `store` holds; changes are noticed from here on.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open(
+        settings: GatewaySettings,
+        store: Store,
+        clock: Arc<dyn Clock>,
+        chains: ServerChains,
+        registry: &mut prometheus_client::registry::Registry,
+    ) -> Result<Arc<Self>, OpenError> {
+        let metrics = Arc::new(Metrics::new(registry));
+        let registry = Arc::new(Registry::new(store.clone()));
+        let connections = Connections::new();
+        let watch =
+            Watch::new(Arc::clone(&registry), Arc::clone(&connections), Arc::clone(&clock), Arc::clone(&metrics));
+        // Followed before anything is read, so that no change falls between.
+        let follower = ChangeFollower::start(store.clone(), clock.now()).await?;
+        let noticing = Arc::clone(&watch);
+        store.on_commit(Arc::new(move |events| {
+            for logged in events {
+                noticing.notice(&logged.event);
+            }
+        }));
+        let endpoints = Endpoints::new(Arc::clone(&registry), settings.sni, settings.domain, settings.first);
+        let admission = Admission {
+            endpoints,
+            registry: Arc::clone(&registry),
+            connections: Arc::clone(&connections),
+            watch: Arc::clone(&watch),
+            clock: Arc::clone(&clock),
+        };
+        let shared = Arc::new(Shared { registry, clock, metrics: Arc::clone(&metrics) });
+        Ok(Arc::new(Self {
+            tls: Tls::new(chains, settings.resumption)?,
+            admission,
+            shared,
+            broker: Broker::new(),
+            refusals: settings.refusals,
+            mqtt: connect::settings(),
+            watch,
+            connections,
+            metrics,
+            follower: parking_lot::Mutex::new(Some(follower)),
+        }))
+    }
+
+    /// The tasks that must run beside the listeners: judging connections again, and following the change log.
+    #[must_use]
+    pub fn background(&self) -> Vec<Task> {
+        let mut tasks: Vec<Task> = vec![Box::pin(Arc::clone(&self.watch).judge())];
+        if let Some(follower) = self.follower.lock().take() {
+            tasks.push(Box::pin(Arc::clone(&self.watch).follow(follower)));
+        }
+        tasks
+    }
+
+    /// Whether the registry is followed; a gate that does not know of changes admits nobody new.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.watch.is_current()
+    }
+
+    /// Serves other chains from the next connection on.
+    ///
+    /// # Errors
+    /// A chain or key that cannot be used; the former ones stay.
+    pub fn renew(&self, chains: ServerChains) -> Result<(), rustls::Error> {
+        self.tls.renew(chains)
+    }
+
+    /// Tells every device that the server stops, and waits until they are gone, for a few seconds at most.
+    pub async fn shut_down(&self) {
+        self.connections.close_all(CloseReason::ServerShutdown);
+        let _in_time = tokio::time::timeout(DRAIN, async {
+            while self.connections.count() > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+    }
+}

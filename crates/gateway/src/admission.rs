@@ -1,0 +1,119 @@
+//! Step 3: admission. The handshake has proven who holds the key; the registry and the rule of
+//! [`gatehouse_domain::admission`] say whether the holder may pass. The outcome is a [`DeviceIdentity`], which nothing
+//! else can make.
+
+use std::sync::Arc;
+
+use gatehouse_broker::Mailbox;
+use gatehouse_domain::admission::admit as rule;
+use gatehouse_domain::certificate::CertificateId;
+use gatehouse_domain::refusal::Refusal;
+use gatehouse_domain::scope::Scope;
+use gatehouse_domain::time::{Clock, Timestamp};
+use gatehouse_pki::certificate::Certificate;
+use gatehouse_store::AdmissionRecord;
+
+use crate::connections::{Connections, Presence};
+use crate::endpoint::{Endpoint, Endpoints};
+use crate::registry::Registry;
+use crate::tls::Handshake;
+use crate::watch::Watch;
+
+/// What admission asks.
+pub(crate) struct Admission {
+    pub(crate) endpoints: Endpoints,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) watch: Arc<Watch>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// A device that was admitted: in possession of the key of a certificate that is registered in the endpoint's scope,
+/// ACTIVE and within its validity.
+pub(crate) struct DeviceIdentity {
+    scope: Scope,
+    certificate_id: CertificateId,
+    not_after: Timestamp,
+    /// Held, not asked: as long as it lives the registry's changes find the device.
+    _presence: Presence,
+}
+
+impl DeviceIdentity {
+    /// Whose device.
+    pub(crate) const fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// The certificate.
+    pub(crate) const fn certificate_id(&self) -> CertificateId {
+        self.certificate_id
+    }
+
+    /// The last moment of the certificate's validity.
+    pub(crate) const fn not_after(&self) -> Timestamp {
+        self.not_after
+    }
+}
+
+/// Admitted, with what was read on the way.
+pub(crate) struct Admitted {
+    pub(crate) identity: DeviceIdentity,
+    pub(crate) certificate: Certificate,
+    pub(crate) record: AdmissionRecord,
+}
+
+/// Turned away, with what is known for the report.
+pub(crate) struct TurnedAway {
+    pub(crate) refusal: Refusal,
+    pub(crate) certificate_id: Option<CertificateId>,
+    pub(crate) scope: Option<Scope>,
+}
+
+impl Admission {
+    /// Decides about the peer of `handshake`, which is reachable through `mailbox` from here on.
+    pub(crate) async fn admit(&self, handshake: &Handshake, mailbox: &Arc<Mailbox>) -> Result<Admitted, TurnedAway> {
+        let unknown = TurnedAway { refusal: Refusal::Unreadable, certificate_id: None, scope: None };
+        let Ok(certificate) = Certificate::from_der(&handshake.leaf) else { return Err(unknown) };
+        let certificate_id = certificate.id();
+        let known = TurnedAway { certificate_id: Some(certificate_id), ..unknown };
+        let endpoint = match self.endpoint_of(handshake, certificate_id).await {
+            Ok(endpoint) => endpoint,
+            Err(refusal) => return Err(TurnedAway { refusal, ..known }),
+        };
+
+        // In the index before the record is read: a revocation from here on finds either the read or the entry.
+        let presence = self.connections.enter(endpoint.scope, certificate_id, mailbox);
+        match self.read_and_judge(endpoint, certificate_id).await {
+            Ok(record) => {
+                let identity = DeviceIdentity {
+                    scope: endpoint.scope,
+                    certificate_id,
+                    not_after: record.certificate.not_after,
+                    _presence: presence,
+                };
+                Ok(Admitted { identity, certificate, record })
+            }
+            Err(refusal) => Err(TurnedAway { refusal, scope: Some(endpoint.scope), ..known }),
+        }
+    }
+
+    async fn endpoint_of(&self, handshake: &Handshake, certificate_id: CertificateId) -> Result<Endpoint, Refusal> {
+        if !self.watch.is_current() {
+            return Err(Refusal::RegistryUnavailable);
+        }
+        if let Some(origin) = &handshake.resumed_from
+            && origin.as_slice() != handshake.sni.as_deref().unwrap_or_default().as_bytes()
+        {
+            return Err(Refusal::ForeignSession);
+        }
+        let endpoint = self.endpoints.resolve(handshake.sni.as_deref(), certificate_id).await?;
+        if endpoint.endpoint_type.serves_mqtt() { Ok(endpoint) } else { Err(Refusal::WrongEndpoint) }
+    }
+
+    async fn read_and_judge(&self, endpoint: Endpoint, id: CertificateId) -> Result<AdmissionRecord, Refusal> {
+        let record = self.registry.admission(endpoint.scope, id).await?;
+        let registration = record.as_ref().map(|record| record.certificate.registration());
+        rule(registration.as_ref(), endpoint.is_named, self.clock.now())?;
+        record.ok_or(Refusal::NotRegistered)
+    }
+}

@@ -1,0 +1,191 @@
+//! Step 5: what an admitted device may do. Each operation is asked of the policies that are attached to its
+//! certificate *now*: a change since the last operation is noticed by a count, and the policies are looked up again.
+//!
+//! A decision in favour is an [`Authorized`] value, which only this module can make and which the steps that act demand.
+
+use std::marker::PhantomData;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use gatehouse_broker::Mailbox;
+use gatehouse_domain::arn::Prefix;
+use gatehouse_domain::client_id::ClientId;
+use gatehouse_domain::policy::{
+    CertificateNames, ConnectAttributes, ConnectionContext, ConnectionFacts, PolicyDocument, Request, ThingFacts,
+    evaluate,
+};
+use gatehouse_domain::refusal::Refusal;
+use gatehouse_domain::scope::Scope;
+use gatehouse_domain::thing::{Attachment, associated};
+use gatehouse_domain::time::Timestamp;
+use gatehouse_domain::topic::{TopicFilter, TopicName};
+use gatehouse_store::{AdmissionRecord, ThingAttachment};
+
+use crate::registry::{Registry, ScopeChanges};
+
+/// The policies say yes to `A`.
+pub(crate) struct Authorized<A> {
+    action: PhantomData<A>,
+}
+
+/// `iot:Connect`.
+pub(crate) struct Connect;
+/// `iot:Publish`.
+pub(crate) struct Publish;
+/// `iot:Subscribe`.
+pub(crate) struct Subscribe;
+/// `iot:Receive`.
+pub(crate) struct Receive;
+
+/// The policies say no, or not yes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Denied;
+
+/// The permissions of one connection.
+pub(crate) struct Authorization {
+    scope: Scope,
+    facts: ConnectionFacts,
+    policies: Box<[Arc<PolicyDocument>]>,
+    changes: Arc<ScopeChanges>,
+    seen: (u64, u64),
+    /// Where the ARN of a resource is written; kept so that no message costs an allocation.
+    arn: String,
+    arn_prefix_len: usize,
+}
+
+/// What is known of the connection besides the registry's record.
+pub(crate) struct Connecting {
+    pub(crate) client_id: ClientId,
+    pub(crate) source_ip: IpAddr,
+    pub(crate) domain_name: Option<Arc<str>>,
+    pub(crate) names: Arc<CertificateNames>,
+}
+
+impl Authorization {
+    /// Looks up what `record` permits for the connection `connecting`.
+    ///
+    /// # Errors
+    /// `RegistryUnavailable`.
+    pub(crate) async fn load(
+        registry: &Registry,
+        record: AdmissionRecord,
+        connecting: Connecting,
+    ) -> Result<Self, Refusal> {
+        let scope = record.certificate.scope;
+        let mut arn = Prefix(&scope).to_string();
+        arn.shrink_to_fit();
+        let mut authorization = Self {
+            scope,
+            facts: ConnectionFacts {
+                client_id: Some(connecting.client_id),
+                source_ip: Some(connecting.source_ip),
+                domain_name: connecting.domain_name,
+                certificate_id: Some(record.certificate.certificate_id),
+                certificate_names: Some(connecting.names),
+                thing: None,
+            },
+            policies: Box::default(),
+            changes: registry.changes(scope),
+            seen: (0, 0),
+            arn_prefix_len: arn.len(),
+            arn,
+        };
+        authorization.apply(registry, record).await?;
+        Ok(authorization)
+    }
+
+    /// Looks the permissions up again if anything they stand on has changed. `mailbox` says whether the certificate's
+    /// own attachments did.
+    ///
+    /// # Errors
+    /// `Deleted` when the certificate is gone, `RegistryUnavailable`.
+    pub(crate) async fn refresh(&mut self, registry: &Registry, mailbox: &Mailbox) -> Result<(), Refusal> {
+        let attachments_changed = mailbox.take_stale();
+        let (policies, things) = self.changes.now();
+        let thing_changed = self.facts.thing.is_some() && things != self.seen.1;
+        if !attachments_changed && policies == self.seen.0 && !thing_changed {
+            return Ok(());
+        }
+        let Some(certificate_id) = self.facts.certificate_id else { return Ok(()) };
+        let loaded = match registry.admission(self.scope, certificate_id).await {
+            Ok(Some(record)) => self.apply(registry, record).await,
+            Ok(None) => Err(Refusal::Deleted),
+            Err(refusal) => Err(refusal),
+        };
+        if loaded.is_err() {
+            // What could not be looked up is still to be looked up.
+            mailbox.mark_stale();
+        }
+        loaded
+    }
+
+    async fn apply(&mut self, registry: &Registry, record: AdmissionRecord) -> Result<(), Refusal> {
+        // Counted before reading: a change during the reads is noticed at the next operation.
+        let seen = self.changes.now();
+        let policies = registry.policies(self.scope, record.policies).await?;
+        let attachments: Vec<Attachment> = record.things.iter().map(ThingAttachment::rule).collect();
+        let client_id = self.facts.client_id.as_ref().map_or("", ClientId::as_str);
+        let thing = match associated(&attachments, client_id) {
+            Some(attachment) => registry.thing(self.scope, &attachment.thing_name).await?,
+            None => None,
+        };
+        self.facts.thing = thing.map(|thing| {
+            Arc::new(ThingFacts {
+                name: thing.name,
+                thing_type_name: thing.thing_type_name,
+                attributes: thing.attributes,
+            })
+        });
+        self.policies = policies.into_boxed_slice();
+        self.seen = seen;
+        Ok(())
+    }
+
+    /// May the device connect under its client id, with what its CONNECT asks for?
+    pub(crate) fn connect(
+        &mut self,
+        now: Timestamp,
+        is_persistent: bool,
+        will_topic: Option<&TopicName>,
+    ) -> Result<Authorized<Connect>, Denied> {
+        let will = will_topic.map(|topic| format!("{}topic/{}", Prefix(&self.scope), topic.as_str()));
+        let client_id = self.facts.client_id.clone();
+        self.write_arn("client/", client_id.as_ref().map_or("", ClientId::as_str));
+        let attributes = ConnectAttributes { persistent: is_persistent, last_will_topic: will.as_deref() };
+        let context = ConnectionContext::connecting(&self.facts, now, attributes);
+        self.ask("iot:Connect", &context)
+    }
+
+    /// May the device publish to `topic`?
+    pub(crate) fn publish(&mut self, now: Timestamp, topic: &TopicName) -> Result<Authorized<Publish>, Denied> {
+        self.write_arn("topic/", topic.as_str());
+        self.ask("iot:Publish", &ConnectionContext::new(&self.facts, now))
+    }
+
+    /// May the device subscribe to `filter`? What counts is the filter as it was written.
+    pub(crate) fn subscribe(&mut self, now: Timestamp, filter: &TopicFilter) -> Result<Authorized<Subscribe>, Denied> {
+        self.write_arn("topicfilter/", filter.as_str());
+        self.ask("iot:Subscribe", &ConnectionContext::new(&self.facts, now))
+    }
+
+    /// May the device receive a message of `topic`?
+    pub(crate) fn receive(&mut self, now: Timestamp, topic: &TopicName) -> Result<Authorized<Receive>, Denied> {
+        self.write_arn("topic/", topic.as_str());
+        self.ask("iot:Receive", &ConnectionContext::new(&self.facts, now))
+    }
+
+    fn write_arn(&mut self, kind: &str, name: &str) {
+        self.arn.truncate(self.arn_prefix_len);
+        self.arn.push_str(kind);
+        self.arn.push_str(name);
+    }
+
+    fn ask<A>(&self, action: &'static str, context: &ConnectionContext<'_>) -> Result<Authorized<A>, Denied> {
+        let request = Request { action, resource: &self.arn, context };
+        if evaluate(self.policies.iter().map(Arc::as_ref), &request).is_allowed() {
+            Ok(Authorized { action: PhantomData })
+        } else {
+            Err(Denied)
+        }
+    }
+}

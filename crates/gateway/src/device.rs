@@ -1,0 +1,221 @@
+//! The story of a device, from accept to the end. Read this file first.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::BytesMut;
+use gatehouse_broker::Mailbox;
+use gatehouse_control::random::uuid;
+use gatehouse_domain::refusal::Refusal;
+use gatehouse_mqtt::packet::Connect;
+use gatehouse_mqtt::{Connection, ReasonCode};
+use tokio::net::TcpStream;
+
+use crate::Gateway;
+use crate::admission::{Admitted, TurnedAway};
+use crate::authorization::{Authorization, Connecting};
+use crate::connect::{Arriving, NamedClient, NoConnect, client_id, with_assigned_id};
+use crate::report::Report;
+use crate::session::{End, Session};
+use crate::tls::{Alpn, Handshake};
+use crate::will::Will;
+
+/// What is known about a peer for reports.
+struct Known {
+    peer: SocketAddr,
+    sni: Option<Arc<str>>,
+    tls_version: &'static str,
+}
+
+impl Gateway {
+    /// Brings a device from accept to a session: handshake, admission, CONNECT, permission. `None` when it does not get
+    /// there; it has been told then, and the refusal has been filed.
+    pub(crate) async fn device(self: Arc<Self>, tcp: TcpStream, peer: SocketAddr, alpn: Alpn) -> Option<Box<Session>> {
+        let began = Instant::now();
+        let handshake = match self.tls.accept(tcp, alpn).await {
+            Ok(handshake) => handshake,
+            Err(failure) => {
+                self.metrics.handshake_failed(failure.label());
+                tracing::debug!(%peer, reason = failure.label(), error = %failure, "no handshake");
+                return None;
+            }
+        };
+        self.metrics.handshake_took(began.elapsed());
+
+        let mailbox = Arc::new(Mailbox::new());
+        let asked = Instant::now();
+        let admission = self.admission.admit(&handshake, &mailbox).await;
+        self.metrics.admission.observe(asked.elapsed().as_secs_f64());
+
+        let Handshake { stream, sni, version, .. } = handshake;
+        let known = Known { peer, sni: sni.map(Arc::from), tls_version: version };
+        let mut arriving = Arriving::new(stream);
+        let connect = match arriving.read_connect().await {
+            Ok(connect) => connect,
+            Err(reason) => {
+                self.without_connect(arriving, reason, admission.err(), &known).await;
+                return None;
+            }
+        };
+        match admission {
+            Err(turned_away) => {
+                self.turn_away(arriving, &connect, &turned_away, &known).await;
+                None
+            }
+            Ok(admitted) => self.let_in(arriving, &connect, admitted, mailbox, known).await,
+        }
+    }
+
+    /// CONNECT of an admitted device: MQTT's rules, the client id, the policies; then the session begins.
+    async fn let_in(
+        &self,
+        arriving: Arriving,
+        connect: &Connect,
+        admitted: Admitted,
+        mailbox: Arc<Mailbox>,
+        known: Known,
+    ) -> Option<Box<Session>> {
+        let Admitted { identity, certificate, record } = admitted;
+        let turned_away = |refusal| TurnedAway {
+            refusal,
+            certificate_id: Some(identity.certificate_id()),
+            scope: Some(identity.scope()),
+        };
+        let (connection, offers) = match Connection::open(connect, &self.mqtt) {
+            Ok(opened) => opened,
+            Err(refusal) => {
+                tracing::info!(peer = %known.peer, certificate_id = %identity.certificate_id(), error = %refusal, "CONNECT refused");
+                arriving.refuse_request(connect, refusal.reason, refusal.text).await;
+                return None;
+            }
+        };
+        let will = match connect.will.as_ref().map(Will::read).transpose() {
+            Ok(will) => will,
+            Err(text) => {
+                arriving.refuse_request(connect, ReasonCode::TopicNameInvalid, &text).await;
+                return None;
+            }
+        };
+        let permitted = async {
+            let client = client_id(connect, || uuid().ok())?;
+            let connecting = Connecting {
+                client_id: client.client_id.clone(),
+                source_ip: known.peer.ip(),
+                domain_name: known.sni.clone(),
+                names: Arc::new(certificate.names()),
+            };
+            let mut authorization = Authorization::load(&self.shared.registry, record, connecting).await?;
+            self.permit(&mut authorization, connect, will.as_ref())?;
+            Ok::<(NamedClient, Authorization), Refusal>((client, authorization))
+        };
+        let (client, authorization) = match permitted.await {
+            Ok(permitted) => permitted,
+            Err(refusal) => {
+                let turned_away = turned_away(refusal);
+                self.turn_away(arriving, connect, &turned_away, &known).await;
+                return None;
+            }
+        };
+
+        let guard = self.broker.connect(identity.scope(), client.client_id.clone(), Arc::clone(&mailbox));
+        let mut outbound = BytesMut::new();
+        let connack = connection.connack(with_assigned_id(offers, &client));
+        if connection.encode(&connack, &mut outbound).is_err() {
+            return None;
+        }
+        self.metrics.admissions.inc();
+        tracing::debug!(
+            event_type = "Connect",
+            certificate_id = %identity.certificate_id(),
+            scope = %identity.scope(),
+            client_id = %client.client_id,
+            source_ip = %known.peer.ip(),
+            tls_version = known.tls_version,
+            "device connected"
+        );
+        Some(Box::new(Session {
+            shared: Arc::clone(&self.shared),
+            stream: arriving.stream,
+            inbound: arriving.buffer,
+            decoder: arriving.decoder,
+            connection,
+            identity,
+            authorization,
+            mailbox,
+            guard,
+            will: will.map(Box::new),
+            outbound,
+            pending: std::collections::VecDeque::new(),
+        }))
+    }
+
+    /// `iot:Connect`, and `iot:Publish` for the will.
+    fn permit(&self, authorization: &mut Authorization, connect: &Connect, will: Option<&Will>) -> Result<(), Refusal> {
+        let now = self.shared.clock.now();
+        let is_persistent = match connect.version {
+            gatehouse_mqtt::Version::V311 => !connect.clean_start,
+            gatehouse_mqtt::Version::V5 => connect.properties.session_expiry_interval.is_some_and(|secs| secs > 0),
+        };
+        authorization.connect(now, is_persistent, will.map(|will| &will.topic)).map_err(|_| Refusal::PolicyDenied)?;
+        match will {
+            Some(will) => authorization.publish(now, &will.topic).map(drop).map_err(|_| Refusal::PolicyDenied),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs a session to its end.
+    pub(crate) async fn live(&self, session: Box<Session>, peer: SocketAddr) {
+        let certificate_id = session.identity.certificate_id();
+        let scope = session.identity.scope();
+        self.metrics.connections.inc();
+        let end = session.run().await;
+        self.metrics.connections.dec();
+        match &end {
+            End::Refused(refusal) => self.metrics.cut(*refusal, 1),
+            End::Disconnected { .. } | End::Lost | End::Silent | End::Closed(_) | End::Broke { .. } => {}
+        }
+        tracing::debug!(event_type = "Disconnect", %certificate_id, %scope, source_ip = %peer.ip(), ?end, "device gone");
+    }
+
+    async fn turn_away(&self, arriving: Arriving, connect: &Connect, turned_away: &TurnedAway, known: &Known) {
+        self.file(turned_away, Some(connect.client_id.as_str()), known);
+        arriving.refuse(connect, turned_away.refusal, self.refusals).await;
+    }
+
+    /// No CONNECT came. A device that would have been turned away is still reported: it may be a client that never
+    /// gets as far.
+    async fn without_connect(
+        &self,
+        arriving: Arriving,
+        reason: NoConnect,
+        turned_away: Option<TurnedAway>,
+        known: &Known,
+    ) {
+        if let Some(turned_away) = &turned_away {
+            self.file(turned_away, None, known);
+        }
+        match reason {
+            NoConnect::Gone => tracing::debug!(peer = %known.peer, "no CONNECT came"),
+            NoConnect::Malformed(error) => {
+                tracing::debug!(peer = %known.peer, %error, "instead of CONNECT came something else");
+                if turned_away.is_none() {
+                    arriving.answer_malformed(error).await;
+                }
+            }
+        }
+    }
+
+    fn file(&self, turned_away: &TurnedAway, client_id: Option<&str>, known: &Known) {
+        Report {
+            refusal: turned_away.refusal,
+            certificate_id: turned_away.certificate_id,
+            scope: turned_away.scope,
+            client_id,
+            peer: known.peer,
+            sni: known.sni.as_deref(),
+            tls_version: known.tls_version,
+        }
+        .file(&self.metrics);
+    }
+}

@@ -1,0 +1,101 @@
+//! Step 1: the host name of the ClientHello picks the endpoint: whose devices are these, and what is served.
+
+use std::sync::Arc;
+
+use gatehouse_domain::certificate::{CertificateId, CertificateMode};
+use gatehouse_domain::endpoint::{EndpointName, EndpointType};
+use gatehouse_domain::refusal::Refusal;
+use gatehouse_domain::scope::Scope;
+use quick_cache::sync::Cache;
+
+use crate::registry::Registry;
+
+/// Host names kept resolved.
+const NAMES: usize = 10_000;
+
+/// What a ClientHello must name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SniPolicy {
+    /// Some name is needed. One that is no endpoint stands for the single scope that has the certificate in DEFAULT mode.
+    Required,
+    /// The name of an endpoint is needed.
+    Strict,
+    /// As `Required`, and no name counts as an unknown one.
+    Optional,
+}
+
+/// The endpoint a device came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    /// Whose devices.
+    pub(crate) scope: Scope,
+    /// What is served.
+    pub(crate) endpoint_type: EndpointType,
+    /// Whether the ClientHello named it; otherwise the certificate's registration did.
+    pub(crate) is_named: bool,
+}
+
+/// The endpoints of this deployment.
+pub(crate) struct Endpoints {
+    registry: Arc<Registry>,
+    policy: SniPolicy,
+    domain: String,
+    /// Whose endpoint `localhost` is, so that a first try needs no DNS.
+    first: Scope,
+    /// Prefixes never change and never go, so what was found once stays true.
+    found: Cache<String, Endpoint>,
+}
+
+impl Endpoints {
+    pub(crate) fn new(registry: Arc<Registry>, policy: SniPolicy, domain: String, first: Scope) -> Self {
+        Self { registry, policy, domain, first, found: Cache::new(NAMES) }
+    }
+
+    /// The endpoint that `sni` names, or that stands for the holder of `certificate_id`.
+    ///
+    /// # Errors
+    /// `SniMissing`, `SniUnknown`, `SniOnly`, `NotRegistered`, `RegistryUnavailable`.
+    pub(crate) async fn resolve(&self, sni: Option<&str>, certificate_id: CertificateId) -> Result<Endpoint, Refusal> {
+        let unknown_name = match (sni, self.policy) {
+            (Some(host), policy) => match self.named(host).await? {
+                Some(endpoint) => return Ok(endpoint),
+                None if policy == SniPolicy::Strict => return Err(Refusal::SniUnknown),
+                None => Refusal::SniUnknown,
+            },
+            (None, SniPolicy::Required | SniPolicy::Strict) => return Err(Refusal::SniMissing),
+            (None, SniPolicy::Optional) => Refusal::SniMissing,
+        };
+        self.by_registration(certificate_id, unknown_name).await
+    }
+
+    async fn named(&self, host: &str) -> Result<Option<Endpoint>, Refusal> {
+        if host == "localhost" {
+            return Ok(Some(Endpoint { scope: self.first, endpoint_type: EndpointType::DataAts, is_named: true }));
+        }
+        if let Some(endpoint) = self.found.get(host) {
+            return Ok(Some(endpoint));
+        }
+        let Some(name) = EndpointName::parse(host, &self.domain) else { return Ok(None) };
+        let Some(scope) = self.registry.scope_of_prefix(&name.prefix).await? else { return Ok(None) };
+        if scope.region != name.region {
+            return Ok(None);
+        }
+        let endpoint = Endpoint { scope, endpoint_type: name.endpoint_type, is_named: true };
+        self.found.insert(host.to_owned(), endpoint);
+        Ok(Some(endpoint))
+    }
+
+    /// The one scope that has the certificate in DEFAULT mode. With several, or with an SNI_ONLY registration, only the
+    /// full endpoint name can tell.
+    async fn by_registration(&self, id: CertificateId, ambiguous: Refusal) -> Result<Endpoint, Refusal> {
+        let scopes = self.registry.scopes_of(id).await?;
+        match scopes.as_slice() {
+            [] => Err(Refusal::NotRegistered),
+            [(scope, CertificateMode::Default)] => {
+                Ok(Endpoint { scope: *scope, endpoint_type: EndpointType::DataAts, is_named: false })
+            }
+            [(_, CertificateMode::SniOnly)] => Err(Refusal::SniOnly),
+            [_, _, ..] => Err(ambiguous),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What others send to the device.
+
+use std::collections::VecDeque;
+
+use gatehouse_broker::{Delivery, Lifetime};
+use gatehouse_mqtt::{Outbound, OutboundMessage};
+
+use super::{End, Session, WRITE_BYTES};
+
+/// Messages taken out of the mailbox at once.
+const TAKEN_AT_ONCE: usize = 128;
+
+impl Session {
+    /// Takes what waits in the mailbox: an order to close first, news about permissions, then messages.
+    pub(super) async fn take_mail(&mut self) -> Result<(), End> {
+        self.refresh().await?;
+        let mut taken = Vec::new();
+        if let Some(reason) = self.mailbox.take(&mut taken, TAKEN_AT_ONCE) {
+            return Err(End::Closed(reason));
+        }
+        self.pending = VecDeque::from(taken);
+        self.deliver_pending().await
+    }
+
+    /// Writes what the client's window has room for. A delivery is asked of the policies in force when it is made.
+    pub(super) async fn deliver_pending(&mut self) -> Result<(), End> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        self.refresh().await?;
+        while let Some(delivery) = self.pending.pop_front() {
+            if !self.deliver(&delivery) {
+                self.pending.push_front(delivery);
+                return Ok(());
+            }
+            if self.outbound.len() >= WRITE_BYTES {
+                self.flush().await?;
+            }
+        }
+        self.pending = VecDeque::new();
+        Ok(())
+    }
+
+    /// Whether the delivery is done with; `false` when it has to wait for room.
+    fn deliver(&mut self, delivery: &Delivery) -> bool {
+        let message = &delivery.message;
+        let now = self.shared.clock.now();
+        let expiry_secs = match message.lifetime(now) {
+            Lifetime::Over => return true,
+            Lifetime::Secs(secs) => Some(secs),
+            Lifetime::Unlimited => None,
+        };
+        if self.authorization.receive(now, &message.topic).is_err() {
+            self.shared.metrics.withheld.inc();
+            return true;
+        }
+        let outbound = OutboundMessage {
+            topic: message.topic.as_str(),
+            payload: &message.payload,
+            retain: false,
+            properties: &message.properties,
+            expiry_secs,
+        };
+        match self.connection.deliver(&outbound, delivery.qos, &mut self.outbound) {
+            Outbound::Sent(_) => {
+                if let Some(counter) = self.shared.metrics.sent.get(usize::from(delivery.qos.value())) {
+                    counter.inc();
+                }
+                true
+            }
+            Outbound::WindowFull => false,
+            Outbound::TooLarge | Outbound::Closed => true,
+        }
+    }
+}

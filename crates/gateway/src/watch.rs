@@ -1,0 +1,153 @@
+//! Step 6: when something changes. Each commit's events arrive here before the API answers; changes made by other
+//! processes arrive through the change log, which is read regularly. What an event makes old is forgotten at once;
+//! certificates that are connected are judged again, and cut when they no longer pass.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use gatehouse_domain::admission::admit;
+use gatehouse_domain::certificate::CertificateId;
+use gatehouse_domain::event::Event;
+use gatehouse_domain::limits;
+use gatehouse_domain::refusal::Refusal;
+use gatehouse_domain::scope::Scope;
+use gatehouse_domain::time::{Clock, Timestamp};
+use gatehouse_store::ChangeFollower;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::connections::Connections;
+use crate::metrics::Metrics;
+use crate::registry::Registry;
+
+/// Between attempts to judge while the registry cannot be read.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// Entries of the change log read at once.
+const EVENTS_AT_ONCE: u32 = 1_000;
+
+/// Watches the registry on behalf of the live connections.
+pub(crate) struct Watch {
+    registry: Arc<Registry>,
+    connections: Arc<Connections>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    /// Connected certificates to be judged again. Bounded by what is connected.
+    to_judge: Mutex<HashSet<(Scope, CertificateId)>>,
+    judging: Notify,
+    /// When the change log was last read to its end, in epoch milliseconds.
+    followed_at: AtomicI64,
+}
+
+impl Watch {
+    pub(crate) fn new(
+        registry: Arc<Registry>,
+        connections: Arc<Connections>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
+        let now = clock.now().as_millis();
+        Arc::new(Self {
+            registry,
+            connections,
+            clock,
+            metrics,
+            to_judge: Mutex::new(HashSet::new()),
+            judging: Notify::new(),
+            followed_at: AtomicI64::new(now),
+        })
+    }
+
+    /// Takes in a change. Does not wait for anything.
+    pub(crate) fn notice(&self, event: &Event) {
+        self.registry.forget(event);
+        match event {
+            Event::Certificate { scope, certificate_id } => {
+                if self.connections.has(*scope, *certificate_id) {
+                    self.to_judge.lock().insert((*scope, *certificate_id));
+                    self.judging.notify_one();
+                }
+            }
+            Event::CertificatePolicies { scope, certificate_id }
+            | Event::CertificateThings { scope, certificate_id } => {
+                self.connections.mark_stale(*scope, *certificate_id);
+            }
+            Event::Policy { .. } | Event::Thing { .. } | Event::AccessKeys { .. } => {}
+        }
+    }
+
+    /// Whether the change log is followed. A node that cannot read it admits nobody new.
+    pub(crate) fn is_current(&self) -> bool {
+        let followed_at = Timestamp::from_millis(self.followed_at.load(Ordering::Acquire));
+        let silence = self.clock.now().millis_since(followed_at);
+        u128::try_from(silence).unwrap_or(0) <= limits::LOG_SILENCE.as_millis()
+    }
+
+    /// Judges connected certificates as they are noticed; runs until dropped.
+    pub(crate) async fn judge(self: Arc<Self>) {
+        loop {
+            self.judging.notified().await;
+            let due: Vec<(Scope, CertificateId)> = self.to_judge.lock().drain().collect();
+            for (scope, certificate_id) in due {
+                self.judge_one(scope, certificate_id).await;
+            }
+        }
+    }
+
+    async fn judge_one(&self, scope: Scope, certificate_id: CertificateId) {
+        let verdict = match self.registry.admission(scope, certificate_id).await {
+            Ok(record) => match record {
+                // Connections stand on admission by name or by registration alike; only the record can have changed.
+                Some(record) => admit(Some(&record.certificate.registration()), true, self.clock.now()),
+                None => Err(Refusal::Deleted),
+            },
+            Err(_) => {
+                self.to_judge.lock().insert((scope, certificate_id));
+                tokio::time::sleep(RETRY).await;
+                self.judging.notify_one();
+                return;
+            }
+        };
+        if let Err(refusal) = verdict {
+            let cut = self.connections.cut(scope, certificate_id, refusal);
+            self.metrics.cut(refusal, cut);
+            tracing::info!(%scope, %certificate_id, reason = refusal.label(), connections = cut, "connections cut");
+        }
+    }
+
+    /// Follows the change log, for what other processes change; runs until dropped.
+    pub(crate) async fn follow(self: Arc<Self>, mut follower: ChangeFollower) {
+        loop {
+            let asked_at = self.clock.now();
+            match follower.poll(asked_at, EVENTS_AT_ONCE).await {
+                Ok(events) => {
+                    for logged in &events {
+                        self.notice(&logged.event);
+                    }
+                    if events.len() >= usize::try_from(EVENTS_AT_ONCE).unwrap_or(usize::MAX) {
+                        continue;
+                    }
+                    self.followed_at.store(asked_at.as_millis(), Ordering::Release);
+                }
+                Err(gatehouse_store::Error::LogPruned) => {
+                    tracing::warn!("the change log was pruned past this node's place: judging every connection again");
+                    self.look_at_everything();
+                }
+                Err(error) => tracing::error!(%error, "the change log cannot be read"),
+            }
+            tokio::time::sleep(limits::LOG_POLL).await;
+        }
+    }
+
+    fn look_at_everything(&self) {
+        self.registry.forget_all();
+        let connected = self.connections.certificates();
+        for (scope, certificate_id) in &connected {
+            self.connections.mark_stale(*scope, *certificate_id);
+        }
+        self.to_judge.lock().extend(connected);
+        self.judging.notify_one();
+    }
+}

@@ -1,0 +1,53 @@
+//! The will: what the broker publishes for a device that goes without saying goodbye.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gatehouse_broker::{CloseReason, Message};
+use gatehouse_domain::topic::{TopicName, may_publish};
+use gatehouse_mqtt::{MessageProperties, Qos, packet};
+
+use crate::session::{End, Session};
+
+/// A will that its owner was allowed to leave.
+pub(crate) struct Will {
+    pub(crate) topic: TopicName,
+    payload: Bytes,
+    qos: Qos,
+    properties: MessageProperties,
+}
+
+impl Will {
+    /// Reads a will; its topic must be one that clients may publish to.
+    pub(crate) fn read(will: &packet::Will) -> Result<Self, String> {
+        let topic = TopicName::parse(will.topic.as_str()).map_err(|invalid| invalid.to_string())?;
+        may_publish(&topic).map_err(|reserved| reserved.to_string())?;
+        Ok(Self {
+            topic,
+            payload: will.payload.clone(),
+            qos: will.qos.min(Qos::AtLeastOnce),
+            properties: will.properties.clone(),
+        })
+    }
+}
+
+impl Session {
+    /// Publishes the will, unless the device said goodbye or has lost its rights: a certificate that was revoked speaks
+    /// no more, not even through its will.
+    pub(crate) fn publish_will(&mut self, end: &End) {
+        let speaks = match end {
+            End::Disconnected { with_will } => *with_will,
+            End::Refused(_) | End::Closed(CloseReason::Refused(_)) => false,
+            End::Lost | End::Silent | End::Broke { .. } | End::Closed(_) => true,
+        };
+        let Some(will) = self.will.take().filter(|_| speaks) else { return };
+        let now = self.shared.clock.now();
+        // Permissions may have changed since CONNECT.
+        if self.authorization.publish(now, &will.topic).is_err() {
+            return;
+        }
+        let Will { topic, payload, qos, properties } = *will;
+        let message = Message { topic, payload, qos, properties, published_at: now };
+        self.guard.publish(&Arc::new(message));
+    }
+}
