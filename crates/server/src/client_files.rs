@@ -1,0 +1,115 @@
+//! `aws/config` and `aws/credentials` in the data folder: what makes unmodified AWS tools talk to this house.
+
+use std::fs;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use gatehouse_control::access_key::NewAccessKey;
+use gatehouse_domain::scope::AccountId;
+
+use crate::config::Config;
+use crate::failure::Failure;
+
+/// The two files.
+#[derive(Clone)]
+pub(crate) struct ClientFiles {
+    dir: PathBuf,
+}
+
+impl ClientFiles {
+    pub(crate) fn new(data_dir: &Path) -> Self {
+        Self { dir: data_dir.join("aws") }
+    }
+
+    /// Path of the configuration file.
+    pub(crate) fn config_path(&self) -> PathBuf {
+        self.dir.join("config")
+    }
+
+    /// Path of the credentials file.
+    pub(crate) fn credentials_path(&self) -> PathBuf {
+        self.dir.join("credentials")
+    }
+
+    /// The name of an account's profile.
+    pub(crate) fn profile(account: AccountId) -> String {
+        if account == AccountId::FIRST { "default".to_owned() } else { account.to_string() }
+    }
+
+    /// Notes the key of a new account.
+    pub(crate) fn add_account(&self, config: &Config, account: AccountId, key: &NewAccessKey) -> Result<(), Failure> {
+        self.make_dir()?;
+        let mut credentials = fs::read_to_string(self.credentials_path()).unwrap_or_default();
+        credentials.push_str(&format!(
+            "[{}]\naws_access_key_id = {}\naws_secret_access_key = {}\n\n",
+            Self::profile(account),
+            key.record.access_key_id,
+            key.secret.as_str(),
+        ));
+        self.write(&self.credentials_path(), &credentials)?;
+        let accounts = accounts_of(&credentials);
+        self.write_config(&endpoint_url(config, config.listen.api), config, &accounts)
+    }
+
+    /// Notes the address that the server really listens on.
+    pub(crate) fn set_endpoint(&self, config: &Config, api: SocketAddr) -> Result<(), Failure> {
+        self.make_dir()?;
+        let credentials = fs::read_to_string(self.credentials_path()).unwrap_or_default();
+        self.write_config(&endpoint_url(config, api), config, &accounts_of(&credentials))
+    }
+
+    fn write_config(&self, url: &str, config: &Config, profiles: &[String]) -> Result<(), Failure> {
+        let region = config.regions.first().map(ToString::to_string).unwrap_or_default();
+        let mut text = String::new();
+        for profile in profiles {
+            let header = if profile == "default" { "default".to_owned() } else { format!("profile {profile}") };
+            text.push_str(&format!("[{header}]\nregion = {region}\noutput = json\nservices = gatehouse\n"));
+            if config.api.certificate.is_some() {
+                if let Some(bundle) = &config.api.certificate {
+                    text.push_str(&format!("ca_bundle = {}\n", bundle.display()));
+                }
+            }
+            text.push('\n');
+        }
+        text.push_str(&format!("[services gatehouse]\niot =\n  endpoint_url = {url}\n"));
+        self.write(&self.config_path(), &text)
+    }
+
+    fn make_dir(&self) -> Result<(), Failure> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.dir)
+            .map_err(|error| Failure::configuration(format!("{} cannot be made: {error}", self.dir.display())))
+    }
+
+    /// Replaces a file whole: a reader never sees half of it, and nobody else may read it.
+    fn write(&self, path: &Path, text: &str) -> Result<(), Failure> {
+        let refused =
+            |error: std::io::Error| Failure::configuration(format!("{} cannot be written: {error}", path.display()));
+        let draft = path.with_extension(format!("{}.new", std::process::id()));
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft).map_err(refused)?;
+        file.write_all(text.as_bytes()).map_err(refused)?;
+        file.sync_all().map_err(refused)?;
+        fs::rename(&draft, path).map_err(refused)
+    }
+}
+
+fn accounts_of(credentials: &str) -> Vec<String> {
+    let mut profiles: Vec<String> = credentials
+        .lines()
+        .filter_map(|line| Some(line.trim().strip_prefix('[')?.strip_suffix(']')?.to_owned()))
+        .collect();
+    profiles.sort_unstable();
+    profiles.dedup();
+    profiles
+}
+
+/// The URL that clients on this machine use.
+pub(crate) fn endpoint_url(config: &Config, api: SocketAddr) -> String {
+    let scheme = if config.api.certificate.is_some() { "https" } else { "http" };
+    if api.ip().is_unspecified() { format!("{scheme}://127.0.0.1:{}", api.port()) } else { format!("{scheme}://{api}") }
+}
