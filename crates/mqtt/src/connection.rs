@@ -113,7 +113,7 @@ pub struct InboundPublish {
 /// A message to a client.
 #[derive(Debug, Clone, Copy)]
 pub struct OutboundMessage<'a> {
-    /// Topic name.
+    /// Topic name: not empty, without U+0000 and wildcards, as the router's type for it guarantees.
     pub topic: &'a str,
     /// Payload.
     pub payload: &'a [u8],

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use gatehouse_mqtt::packet::{
-    Acknowledgement, Auth, ConnAck, ConnAckProperties, Connect, Disconnect, Publish, ReasonProperties, Subscribe,
-    Subscription, Unsubscribe, Will,
+    Acknowledgement, Auth, ConnAck, ConnAckProperties, Connect, Disconnect, PacketType, Publish, ReasonProperties,
+    Subscribe, Subscription, Unsubscribe, Will,
 };
 use gatehouse_mqtt::{
     Connection, Decoder, Delivery, EncodeError, MessageProperties, Outbound, OutboundMessage, Packet, PacketId, Peer,
@@ -45,7 +45,9 @@ fn offers(connect: &Connect, settings: Settings) -> ConnAckProperties {
 }
 
 fn refused(connect: &Connect, settings: Settings) -> Option<ReasonCode> {
-    Connection::open(connect, &Arc::new(settings)).err().map(|refusal| refusal.reason)
+    let refusal = Connection::open(connect, &Arc::new(settings)).err()?;
+    assert!(refusal.reason.is_allowed_in(PacketType::ConnAck));
+    Some(refusal.reason)
 }
 
 fn publish(delivery: Delivery) -> Publish {
@@ -310,7 +312,7 @@ fn what_a_client_may_not_do_ends_the_connection() {
             let farewell = connection.disconnect(error.reason, error.text);
             assert_eq!(farewell.is_some(), version == Version::V5);
             if let Some(Packet::Disconnect(farewell)) = farewell {
-                assert!(farewell.reason.is_allowed_in(gatehouse_mqtt::packet::PacketType::Disconnect));
+                assert!(farewell.reason.is_allowed_in(PacketType::Disconnect));
                 assert_eq!(farewell.reason_string.unwrap(), error.text);
             }
         }

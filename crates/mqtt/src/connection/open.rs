@@ -90,10 +90,10 @@ fn judge(connect: &Connect, settings: &Settings) -> Result<(), ConnectRefusal> {
         return refuse(ReasonCode::ProtocolError, "receive maximum and maximum packet size must not be 0");
     }
     if asked.maximum_packet_size.is_some_and(|bytes| bytes < settings.client_packet_bytes_min) {
-        return refuse(ReasonCode::ImplementationSpecificError, "maximum packet size must be at least 512 bytes");
+        return refuse(ReasonCode::ImplementationSpecificError, "maximum packet size is smaller than the server needs");
     }
     if !receive::user_properties_fit(&asked.user_properties, settings.user_properties_bytes_max) {
-        return refuse(ReasonCode::QuotaExceeded, "user properties are larger than 8 KB");
+        return refuse(ReasonCode::QuotaExceeded, "user properties are larger than the server takes");
     }
     // [MQTT-3.1.3-8] of 3.1.1; MQTT 5 allows it.
     if connect.version == Version::V311 && connect.client_id.is_empty() && !connect.clean_start {

@@ -54,7 +54,7 @@ impl Connection {
             return Err(error(ReasonCode::RetainNotSupported, "retained messages are not supported"));
         }
         if publish.payload.len() > self.settings.payload_bytes_max {
-            return Err(error(ReasonCode::PacketTooLarge, "payload is larger than 128 KB"));
+            return Err(error(ReasonCode::PacketTooLarge, "payload is larger than the server takes"));
         }
         // [MQTT-3.3.4-6].
         if !publish.subscription_identifiers.is_empty() {
@@ -159,14 +159,14 @@ impl Connection {
 
     fn judge_filter_count(&self, filters: usize) -> Result<(), ProtocolError> {
         if filters > self.settings.filters_max {
-            return Err(error(ReasonCode::QuotaExceeded, "more than 8 topic filters in one packet"));
+            return Err(error(ReasonCode::QuotaExceeded, "packet has more topic filters than the server takes"));
         }
         Ok(())
     }
 
     fn judge_user_properties(&self, properties: &UserProperties) -> Result<(), ProtocolError> {
         if !user_properties_fit(properties, self.settings.user_properties_bytes_max) {
-            return Err(error(ReasonCode::QuotaExceeded, "user properties are larger than 8 KB"));
+            return Err(error(ReasonCode::QuotaExceeded, "user properties are larger than the server takes"));
         }
         Ok(())
     }
@@ -175,13 +175,13 @@ impl Connection {
 /// Limits of a message's properties ("AWS IoT Core endpoints and quotas"), and what a response topic is (MQTT 5, 3.3.2.3.5).
 pub(super) fn judge_properties(properties: &MessageProperties, settings: &Settings) -> Result<(), ProtocolError> {
     if properties.content_type.as_ref().is_some_and(|text| text.len() > settings.content_type_bytes_max) {
-        return Err(error(ReasonCode::QuotaExceeded, "content type is larger than 256 bytes"));
+        return Err(error(ReasonCode::QuotaExceeded, "content type is longer than the server takes"));
     }
     if properties.correlation_data.as_ref().is_some_and(|data| data.len() > settings.correlation_data_bytes_max) {
-        return Err(error(ReasonCode::QuotaExceeded, "correlation data is larger than 8 KB"));
+        return Err(error(ReasonCode::QuotaExceeded, "correlation data is longer than the server takes"));
     }
     if !user_properties_fit(&properties.user_properties, settings.user_properties_bytes_max) {
-        return Err(error(ReasonCode::QuotaExceeded, "user properties are larger than 8 KB"));
+        return Err(error(ReasonCode::QuotaExceeded, "user properties are larger than the server takes"));
     }
     // [MQTT-3.3.2-14].
     if properties.response_topic.as_ref().is_some_and(|topic| topic.is_empty() || has_wildcard(topic)) {
