@@ -90,7 +90,7 @@ impl Node {
         self.here.is_none() && self.hash.is_none() && self.plus.is_none() && self.children.is_none()
     }
 
-    // As deep as a filter has levels, which its type bounds.
+    // Recurses as deep as the filter has levels, which its type bounds; so does `find`, which follows existing nodes only.
     fn remove(&mut self, rest: Option<&str>, session: u64) {
         let Some(rest) = rest else { return leave(&mut self.here, session) };
         match split_level(rest) {
@@ -183,5 +183,116 @@ fn leave(list: &mut Option<Subscribers>, session: u64) {
         } else {
             Arc::make_mut(entries).remove(at);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use gatehouse_domain::topic::matches;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn subscriber(session: u64, qos: Qos) -> Subscriber {
+        Subscriber { session, qos, no_local: false, mailbox: Arc::new(Mailbox::new()) }
+    }
+
+    fn filter(text: &str) -> TopicFilter {
+        TopicFilter::parse(text).unwrap()
+    }
+
+    fn found(tree: &Tree, topic: &TopicName) -> Vec<(u64, Qos)> {
+        let mut found = Vec::new();
+        tree.find(topic).for_each_session(None, |subscriber| found.push((subscriber.session, subscriber.qos)));
+        found.sort_unstable();
+        found
+    }
+
+    fn topics() -> impl Strategy<Value = TopicName> {
+        let level = prop_oneof![Just(""), Just("a"), Just("b"), Just("$aws"), Just("$")];
+        prop::collection::vec(level, 1..5)
+            .prop_filter_map("not a topic name", |levels| TopicName::parse(&levels.join("/")).ok())
+    }
+
+    fn filters() -> impl Strategy<Value = TopicFilter> {
+        let level = prop_oneof![Just(""), Just("a"), Just("b"), Just("$aws"), Just("+"), Just("#")];
+        prop::collection::vec(level, 1..5)
+            .prop_filter_map("not a topic filter", |levels| TopicFilter::parse(&levels.join("/")).ok())
+    }
+
+    fn qos() -> impl Strategy<Value = Qos> {
+        prop_oneof![Just(Qos::AtMostOnce), Just(Qos::AtLeastOnce)]
+    }
+
+    proptest! {
+        #[test]
+        fn the_tree_finds_whom_the_naive_matcher_finds_and_each_once(
+            steps in prop::collection::vec((0..6_u64, filters(), prop::option::weighted(0.7, qos())), 0..60),
+            topics in prop::collection::vec(topics(), 1..20),
+        ) {
+            let mut tree = Tree::default();
+            let mut model = BTreeMap::new();
+            for (session, filter, qos) in steps {
+                match qos {
+                    Some(qos) => {
+                        tree.insert(&filter, subscriber(session, qos));
+                        model.insert((session, filter), qos);
+                    }
+                    None => {
+                        tree.remove(&filter, session);
+                        model.remove(&(session, filter));
+                    }
+                }
+            }
+            for topic in &topics {
+                let mut expected = BTreeMap::new();
+                for ((session, filter), qos) in &model {
+                    if matches(filter, topic) {
+                        let highest = expected.entry(*session).or_insert(*qos);
+                        *highest = (*highest).max(*qos);
+                    }
+                }
+                prop_assert_eq!(found(&tree, topic), expected.into_iter().collect::<Vec<_>>(), "{}", topic);
+            }
+            for (session, filter) in model.into_keys() {
+                prop_assert!(!tree.is_empty());
+                tree.remove(&filter, session);
+            }
+            prop_assert!(tree.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_deepest_filter_matches_at_its_own_depth() {
+        let mut tree = Tree::default();
+        tree.insert(&filter("+/+/+/+/+/+/+/#"), subscriber(1, Qos::AtMostOnce));
+        assert_eq!(found(&tree, &TopicName::parse("a/b/c/d/e/f/g/h").unwrap()).len(), 1);
+        assert_eq!(found(&tree, &TopicName::parse("a/b/c/d/e/f/g").unwrap()).len(), 0);
+    }
+
+    #[test]
+    fn removing_what_is_not_there_changes_nothing() {
+        let mut tree = Tree::default();
+        tree.remove(&filter("a/+/#"), 1);
+        tree.insert(&filter("a/+/#"), subscriber(1, Qos::AtMostOnce));
+        for other in ["a", "a/+", "a/#", "a/b/#", "+/+/#", "#"] {
+            tree.remove(&filter(other), 1);
+        }
+        tree.remove(&filter("a/+/#"), 2);
+        assert_eq!(found(&tree, &TopicName::parse("a/b/c").unwrap()), [(1, Qos::AtMostOnce)]);
+    }
+
+    #[test]
+    fn a_message_under_way_keeps_the_subscribers_it_found() {
+        let mut tree = Tree::default();
+        tree.insert(&filter("a"), subscriber(1, Qos::AtMostOnce));
+        let under_way = tree.find(&TopicName::parse("a").unwrap());
+        tree.insert(&filter("a"), subscriber(2, Qos::AtMostOnce));
+        tree.remove(&filter("a"), 1);
+        let mut sessions = Vec::new();
+        under_way.for_each_session(None, |subscriber| sessions.push(subscriber.session));
+        assert_eq!(sessions, [1]);
     }
 }
