@@ -216,6 +216,8 @@ impl fmt::Display for Service {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::ReservedTopic::{PublishOnly, ServiceMissing, SubscribeOnly, Unknown};
     use super::*;
 
@@ -245,6 +247,41 @@ mod tests {
         ];
         for (topic, expected) in table {
             assert_eq!(may_publish(&TopicName::parse(topic).unwrap()), expected, "{topic}");
+        }
+    }
+
+    /// A topic of the table's row, with all its levels but the first to be replaced by wildcards.
+    fn topics_of_rows() -> impl Strategy<Value = (Open, Vec<String>)> {
+        prop::sample::select(TABLE).prop_map(|(_, open, pattern)| {
+            let level = |wanted: &str| match wanted {
+                "{}" | "**" => "x".to_owned(),
+                words => words.trim_matches(['{', '}']).split('|').next().unwrap_or_default().to_owned(),
+            };
+            (open, pattern.split('/').map(level).collect())
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_filter_that_stands_for_an_open_topic_is_open(
+            (open, mut levels) in topics_of_rows(),
+            pluses in any::<[bool; 10]>(),
+            hash_from in prop::option::of(1..10_usize),
+        ) {
+            for (level, _) in levels.iter_mut().zip(pluses).skip(1).filter(|(_, plus)| *plus) {
+                *level = "+".into();
+            }
+            if let Some(from) = hash_from.filter(|from| *from < levels.len()) {
+                levels.truncate(from);
+                levels.push("#".into());
+            }
+            // Not parsed: some topics of the service have more levels than a client's filter may have.
+            let filter = TopicFilter(levels.join("/").into());
+            let answer = may_subscribe(&filter);
+            prop_assert_ne!(answer, Err(Unknown), "{}", &filter);
+            if open.to_subscribe() {
+                prop_assert_eq!(answer, Ok(()), "{}", &filter);
+            }
         }
     }
 
