@@ -32,12 +32,12 @@ impl Batch {
     }
 
     /// A statement that must touch exactly `rows` rows.
-    pub(crate) fn write(&mut self, rows: u64, sql: impl Into<Cow<'static, str>>, params: Vec<Value>) {
-        self.statements.push(Statement { sql: sql.into(), params, expect: Expect::Exactly(rows) });
+    pub(crate) fn write(&mut self, rows: u64, sql: impl Into<Cow<'static, str>>, params: impl Into<Vec<Value>>) {
+        self.statements.push(Statement { sql: sql.into(), params: params.into(), expect: Expect::Exactly(rows) });
     }
 
     /// A statement that may touch any number of rows.
-    pub(crate) fn write_any(&mut self, sql: impl Into<Cow<'static, str>>, params: Vec<Value>) {
-        self.statements.push(Statement { sql: sql.into(), params, expect: Expect::Any });
+    pub(crate) fn write_any(&mut self, sql: impl Into<Cow<'static, str>>, params: impl Into<Vec<Value>>) {
+        self.statements.push(Statement { sql: sql.into(), params: params.into(), expect: Expect::Any });
     }
 }

@@ -242,7 +242,7 @@ impl Batch {
         let key = || params![record.certificate_id, record.scope.account, record.scope.region];
         // The certificate's row first: whoever attaches or detaches takes it first too, so once it is ours the set of
         // attached policies stands still, and a count that is the same means the same policies until the end.
-        let mut guarded = key();
+        let mut guarded = Vec::from(key());
         guarded.extend(params![record.customer_version, &record.generation_id, policy_count]);
         self.write(
             1,

@@ -43,7 +43,7 @@ const fn place(event: &Event) -> (AccountId, Option<Region>) {
 pub(crate) fn row(event: &Event, at: Timestamp) -> Result<Vec<Value>, Error> {
     let body = serde_json::to_string(event).map_err(|why| Error::Refused(why.to_string()))?;
     let (account, region) = place(event);
-    Ok(params![at, account, region, event.name(), body])
+    Ok(params![at, account, region, event.name(), body].into())
 }
 
 macro_rules! select {

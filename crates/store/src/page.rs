@@ -25,10 +25,11 @@ impl<C> Page<C> {
     pub(crate) fn complete(
         &self,
         select: &str,
-        mut params: Vec<Value>,
+        params: impl Into<Vec<Value>>,
         keys: &[&str],
-        cursor: Option<Vec<Value>>,
+        cursor: Option<impl IntoIterator<Item = Value>>,
     ) -> (String, Vec<Value>) {
+        let mut params = params.into();
         let (compare, direction) = if self.ascending { (">", "ASC") } else { ("<", "DESC") };
         let mut sql = String::with_capacity(select.len() + 160);
         sql.push_str(select);

@@ -165,7 +165,7 @@ impl Store {
 fn as_read(record: &PolicyRecord) -> Vec<Value> {
     let Scope { account, region } = record.scope;
     // The generation tells a policy from one that was deleted and made again with the same row version.
-    params![account, region, &record.name, record.row_version, &record.generation_id]
+    params![account, region, &record.name, record.row_version, &record.generation_id].into()
 }
 
 impl Batch {

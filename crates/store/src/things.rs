@@ -86,7 +86,7 @@ impl Store {
         page: Page<ThingName>,
     ) -> Result<Vec<ThingRecord>, Error> {
         let mut sql = select!("WHERE account = $1 AND region = $2").to_owned();
-        let mut params = params![scope.account, scope.region];
+        let mut params = Vec::from(params![scope.account, scope.region]);
         if let Some(thing_type_name) = &filter.thing_type_name {
             params.push(thing_type_name.into());
             sql.push_str(" AND thing_type_name = $3");

@@ -51,8 +51,10 @@ pub(crate) struct Statement {
 pub(crate) struct Commit {
     pub(crate) statements: Vec<Statement>,
     pub(crate) log: Vec<Vec<Value>>,
-    pub(crate) committed: Box<dyn FnOnce(&[i64]) + Send>,
+    pub(crate) committed: Box<Committed>,
 }
+
+type Committed = dyn FnOnce(&[i64]) + Send;
 
 /// Appends to the change log; answers the epoch.
 const LOG_INSERT: &str =

@@ -39,15 +39,16 @@ impl Drop for Session {
 /// What went wrong on a connection.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The server answered with an error.
-    Database(tokio_postgres::Error),
+    /// The server, or the client library in its place, refused the request.
+    Refused(tokio_postgres::Error),
     /// The connection broke or nobody answered; the connection is of no more use.
     Broken(String),
 }
 
 impl From<tokio_postgres::Error> for Failure {
     fn from(why: tokio_postgres::Error) -> Self {
-        if why.as_db_error().is_some() { Self::Database(why) } else { Self::Broken(text(&why)) }
+        let io = std::error::Error::source(&why).is_some_and(|cause| cause.is::<std::io::Error>());
+        if why.is_closed() || io { Self::Broken(text(&why)) } else { Self::Refused(why) }
     }
 }
 
@@ -56,7 +57,7 @@ impl Failure {
     pub(super) fn ends_session(&self) -> bool {
         match self {
             Self::Broken(_) => true,
-            Self::Database(why) => why.code().is_some_and(|code| {
+            Self::Refused(why) => why.code().is_some_and(|code| {
                 code.code().starts_with("57P")
                     || code.code().starts_with("08")
                     || *code == SqlState::READ_ONLY_SQL_TRANSACTION
@@ -69,7 +70,7 @@ impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         let why = match failure {
             Failure::Broken(why) => return Self::Unavailable(why),
-            Failure::Database(why) => why,
+            Failure::Refused(why) => why,
         };
         let code = why.code().map_or("", SqlState::code);
         match code {
@@ -93,8 +94,9 @@ fn text(why: &tokio_postgres::Error) -> String {
 
 impl Session {
     pub(super) async fn connect(config: &Config) -> Result<Self, Failure> {
+        // Wrong password or missing database: there is no connection, whatever the server's reason.
         let opened = within(config.connect(NoTls)).await?;
-        let (client, connection) = opened?;
+        let (client, connection) = opened.map_err(|why| Failure::Broken(text(&why)))?;
         let driver = tokio::spawn(async move {
             if let Err(why) = connection.await {
                 tracing::warn!(error = %why, "the connection to the database broke");

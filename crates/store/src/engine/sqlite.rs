@@ -93,6 +93,8 @@ fn connect(path: &Path, mode: OpenFlags, cache_kib: i64) -> rusqlite::Result<Con
 
 fn prepare_writer(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "wal")?;
+    // What a savepoint may have to restore stays in memory.
+    connection.pragma_update(None, "temp_store", "memory")?;
     // Every commit is flushed before it is answered.
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;

@@ -21,7 +21,7 @@ pub(crate) enum Value {
 
 /// The values of a statement, in the order of its placeholders.
 macro_rules! params {
-    ($($value:expr),* $(,)?) => { vec![$($crate::engine::Value::from($value)),*] };
+    ($($value:expr),* $(,)?) => { [$($crate::engine::Value::from($value)),*] };
 }
 pub(crate) use params;
 

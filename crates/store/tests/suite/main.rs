@@ -1,6 +1,14 @@
 //! One suite for both engines. The PostgreSQL half runs when `GATEHOUSE_TEST_POSTGRES` holds the address of a server in
 //! which schemas may be made, such as `postgres://postgres@127.0.0.1:5432/postgres`; otherwise it says that it was skipped.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "all of this crate is tests, and the lints know only the functions marked so"
+)]
+
 mod access;
 mod certificates;
 mod change_log;

@@ -113,8 +113,8 @@ async fn policies_are_paged_by_creation(db: Db) {
     // Names whose order by bytes differs from that of a dictionary.
     let names = ["b", "B", "a.b", "a_b", "aB", "A", "_"];
     let mut all = Vec::new();
-    for (number, name) in names.into_iter().enumerate() {
-        let created_at = NOW.plus_millis(number as i64 / 4);
+    for (number, name) in (0_i64..).zip(names) {
+        let created_at = NOW.plus_millis(number / 4);
         let record = PolicyRecord { name: name.parse().unwrap(), created_at, ..policy(1) };
         db.write(|batch| batch.insert_policy(&record, "")).await.unwrap();
         all.push((created_at, record.name));

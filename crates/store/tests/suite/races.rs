@@ -1,5 +1,8 @@
 //! Guards under real races: many tasks at once, on handles that share nothing but the database.
 
+use std::collections::BTreeMap;
+
+use gatehouse_domain::arn::Arn;
 use gatehouse_domain::certificate::{CertificateMode, CertificateStatus};
 use gatehouse_store::{Batch, CertificateRecord, Error, Store};
 
@@ -11,6 +14,7 @@ use crate::model::assert_counts_are_right;
 on_both_engines!(
     of_many_attached_at_once_ten_stay,
     a_policy_is_not_deleted_while_it_is_attached,
+    no_tags_outlive_their_policy,
     one_of_two_exclusive_attachments_wins,
     exclusive_and_shared_attachments_exclude_each_other,
     one_of_many_sixth_versions_wins,
@@ -78,6 +82,31 @@ async fn a_policy_is_not_deleted_while_it_is_attached(db: Db) {
         assert_eq!(wins(pair), 1, "{pair:?}");
     }
     assert_counts_are_right(&db).await;
+}
+
+async fn no_tags_outlive_their_policy(db: Db) {
+    db.write(|batch| (0..10).for_each(|number| batch.insert_policy(&policy(number), ""))).await.unwrap();
+    let tags = BTreeMap::from([("key".to_owned(), "value".to_owned())]);
+    let arn = |number| Arn::policy(scope(), policy_name(number));
+    let mut batches = Vec::new();
+    for number in 0..10 {
+        batches.push(batch(|batch| {
+            batch.require_policy(scope(), &policy_name(number));
+            batch.set_tags(&arn(number), &tags, None);
+        }));
+        batches.push(batch(|batch| {
+            batch.delete_policy(&policy(number));
+            batch.delete_tags(&arn(number));
+        }));
+    }
+    let outcomes = at_once(&db, batches).await;
+    for number in 0..10 {
+        // Tagging does not stand against deleting.
+        assert_eq!(db.store.policy(scope(), &policy_name(number)).await, Ok(None), "{outcomes:?}");
+        assert_eq!(db.store.tags(&arn(number)).await, Ok(None));
+    }
+    let gone = db.write(|batch| batch.require_policy(scope(), &policy_name(1))).await;
+    assert_eq!(gone, Err(Error::Conflict));
 }
 
 async fn one_of_two_exclusive_attachments_wins(db: Db) {
