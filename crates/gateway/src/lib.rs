@@ -45,7 +45,7 @@ pub use crate::tls::{Alpn, ServerChain, ServerChains};
 use crate::admission::Admission;
 use crate::connections::Connections;
 use crate::endpoint::Endpoints;
-use crate::metrics::Metrics;
+use crate::metrics::{LogLag, Metrics};
 use crate::registry::Registry;
 use crate::session::Shared;
 use crate::tls::Tls;
@@ -110,10 +110,12 @@ impl Gateway {
         registry: &mut prometheus_client::registry::Registry,
     ) -> Result<Arc<Self>, OpenError> {
         let metrics = Arc::new(Metrics::new(registry));
+        let metrics_page = registry;
         let registry = Arc::new(Registry::new(store.clone()));
         let connections = Connections::new();
         let watch =
             Watch::new(Arc::clone(&registry), Arc::clone(&connections), Arc::clone(&clock), Arc::clone(&metrics));
+        metrics_page.register_collector(Box::new(LogLag(Arc::clone(&watch))));
         // Followed before anything is read, so that no change falls between.
         let follower = ChangeFollower::start(store.clone(), clock.now()).await?;
         let noticing = Arc::clone(&watch);

@@ -1,14 +1,18 @@
 //! Counts and times of the gate.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gatehouse_domain::refusal::Refusal;
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::watch::Watch;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Reason {
@@ -23,7 +27,7 @@ struct Flow {
 
 /// The gate's metrics, their handles resolved at start.
 pub(crate) struct Metrics {
-    /// Connections with a complete handshake.
+    /// Devices connected.
     pub(crate) connections: Gauge,
     /// Devices admitted.
     pub(crate) admissions: Counter,
@@ -40,6 +44,26 @@ pub(crate) struct Metrics {
     refusals: Family<Reason, Counter>,
     cuts: Family<Reason, Counter>,
     failures: Family<Reason, Counter>,
+}
+
+/// The age of the last complete look at the change log, taken when the page is asked for: a gauge that somebody sets
+/// would stand still just when it matters.
+pub(crate) struct LogLag(pub(crate) Arc<Watch>);
+
+impl std::fmt::Debug for LogLag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LogLag")
+    }
+}
+
+impl Collector for LogLag {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let gauge = ConstGauge::new(self.0.log_lag().as_secs_f64());
+        let help = "Age of the last complete look at the change log";
+        let metric =
+            encoder.encode_descriptor("gatehouse_change_log_lag", help, Some(&Unit::Seconds), gauge.metric_type())?;
+        gauge.encode(metric)
+    }
 }
 
 impl Metrics {
@@ -59,11 +83,7 @@ impl Metrics {
             cuts: Family::default(),
             failures: Family::default(),
         };
-        registry.register(
-            "gatehouse_connections",
-            "Device connections with a complete handshake",
-            metrics.connections.clone(),
-        );
+        registry.register("gatehouse_connections", "Devices connected", metrics.connections.clone());
         registry.register("gatehouse_admissions", "Devices admitted", metrics.admissions.clone());
         registry.register("gatehouse_refusals", "Devices refused, by reason", metrics.refusals.clone());
         registry.register("gatehouse_cuts", "Live connections cut, by reason", metrics.cuts.clone());

@@ -80,9 +80,14 @@ impl Watch {
 
     /// Whether the change log is followed. A node that cannot read it admits nobody new.
     pub(crate) fn is_current(&self) -> bool {
+        self.log_lag() <= limits::LOG_SILENCE
+    }
+
+    /// The age of the last complete look at the change log.
+    pub(crate) fn log_lag(&self) -> Duration {
         let followed_at = Timestamp::from_millis(self.followed_at.load(Ordering::Acquire));
-        let silence = self.clock.now().millis_since(followed_at);
-        u128::try_from(silence).unwrap_or(0) <= limits::LOG_SILENCE.as_millis()
+        // A clock that was set back makes the look no older.
+        Duration::from_millis(u64::try_from(self.clock.now().millis_since(followed_at)).unwrap_or(0))
     }
 
     /// Judges connected certificates as they are noticed; runs until dropped.

@@ -66,10 +66,8 @@ impl ClientFiles {
         for profile in profiles {
             let header = if profile == "default" { "default".to_owned() } else { format!("profile {profile}") };
             text.push_str(&format!("[{header}]\nregion = {region}\noutput = json\nservices = gatehouse\n"));
-            if config.api.certificate.is_some() {
-                if let Some(bundle) = &config.api.certificate {
-                    text.push_str(&format!("ca_bundle = {}\n", bundle.display()));
-                }
+            if let Some(bundle) = &config.api.certificate {
+                text.push_str(&format!("ca_bundle = {}\n", bundle.display()));
             }
             text.push('\n');
         }

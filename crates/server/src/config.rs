@@ -384,7 +384,8 @@ mod tests {
 
     #[test]
     fn bad_configuration_is_one_sentence_that_names_the_key() {
-        let cases: [(Option<&str>, &[(&str, &str)], &str); 9] = [
+        type Case = (Option<&'static str>, &'static [(&'static str, &'static str)], &'static str);
+        let cases: [Case; 9] = [
             (Some("nope = 1"), &[], "nope"),
             (Some("[listen]\nmqqt = \"x\""), &[], "mqqt"),
             (Some("domain = "), &[], "gatehouse.toml"),

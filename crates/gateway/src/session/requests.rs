@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use gatehouse_broker::{Message, SubscribeOutcome, SubscriptionOptions};
 use gatehouse_domain::topic::{TopicFilter, TopicName, may_publish, may_subscribe};
 use gatehouse_mqtt::encode_pingresp;
@@ -10,6 +11,14 @@ use gatehouse_mqtt::{Delivery, InboundPublish, PacketId, Qos, ReasonCode, Receiv
 
 use super::{End, Session};
 use crate::authorization::{Authorized, Publish};
+
+/// A payload up to this size is copied out of the read buffer: a message may wait for a slow subscriber, and must not
+/// keep a whole buffer alive for a few bytes.
+const COPIED_BYTES: usize = 1024;
+
+fn detached(payload: &Bytes) -> Bytes {
+    if payload.len() <= COPIED_BYTES { Bytes::copy_from_slice(payload) } else { payload.clone() }
+}
 
 /// Why a publish or subscription is not done.
 pub(super) struct No {
@@ -72,7 +81,7 @@ impl Session {
     fn route(&mut self, _authorized: &Authorized<Publish>, topic: TopicName, publish: &InboundPublish) {
         let message = Message {
             topic,
-            payload: publish.payload.clone(),
+            payload: detached(&publish.payload),
             qos: publish.delivery.qos(),
             properties: publish.properties.clone(),
             published_at: self.shared.clock.now(),

@@ -41,7 +41,7 @@ pub(super) struct Credentials<'a> {
 
 /// How the server answered CONNECT.
 pub(super) enum Answer {
-    Accepted(Device),
+    Accepted(Box<Device>),
     Refused { code: u8, reason: String },
 }
 
@@ -62,7 +62,7 @@ impl Device {
         let mut device = Self { stream, buffer: BytesMut::new(), decoder };
         device.send(&Packet::Connect(Box::new(Connect::new(Version::V5, text(client_id)?)))).await?;
         match device.receive().await? {
-            Some(Packet::ConnAck(ack)) if ack.reason == ReasonCode::Success => Ok(Answer::Accepted(device)),
+            Some(Packet::ConnAck(ack)) if ack.reason == ReasonCode::Success => Ok(Answer::Accepted(Box::new(device))),
             Some(Packet::ConnAck(ack)) => Ok(Answer::Refused {
                 code: ack.reason.value(),
                 reason: ack.properties.reason_string.map(|text| text.as_str().to_owned()).unwrap_or_default(),
@@ -112,7 +112,7 @@ impl Device {
     }
 
     /// Waits until the server ends the connection; answers what it said.
-    pub(super) async fn until_cut(mut self) -> Result<String, Failure> {
+    pub(super) async fn until_cut(mut self: Box<Self>) -> Result<String, Failure> {
         let mut said = String::new();
         loop {
             match self.receive().await? {
