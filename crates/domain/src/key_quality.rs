@@ -250,3 +250,142 @@ fn is_square(number: &BigUint) -> bool {
 fn is_residue(number: u32, modulus: u32) -> bool {
     (0..modulus).any(|root| root * root % modulus == number)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const F4: &[u8] = &[1, 0, 1];
+
+    /// Primes of 1024 bits, found by search from these heights upwards.
+    fn prime(height: u32, offset: u32) -> BigUint {
+        (BigUint::from(height) << 1020) + offset
+    }
+
+    fn good_modulus() -> BigUint {
+        prime(12, 1037) * prime(15, 1627)
+    }
+
+    /// `k * M + (65537^a mod M)` with M the product of the first 126 primes, as the faulty library did for this size.
+    fn roca_prime(k_offset: u32, a: u64) -> BigUint {
+        let m: BigUint = small_primes().take(126).map(BigUint::from).product();
+        let k = (BigUint::from(12_u32) << 1020) / &m + k_offset;
+        k * &m + BigUint::from(ROCA_GENERATOR).modpow(&BigUint::from(a), &m)
+    }
+
+    fn roca_modulus() -> BigUint {
+        roca_prime(7, 7_000_022) * roca_prime(97, 12_442_679_193)
+    }
+
+    fn check(modulus: &BigUint, exponent: &[u8]) -> Result<(), KeyRefusal> {
+        RsaKey { modulus: &modulus.to_bytes_be(), exponent }.check()
+    }
+
+    #[test]
+    fn an_honest_key_passes() {
+        assert_eq!(good_modulus().bits(), 2048);
+        assert_eq!(check(&good_modulus(), F4), Ok(()));
+        assert_eq!(check(&good_modulus(), &[3]), Ok(()));
+        let padded = [&[0, 0], good_modulus().to_bytes_be().as_slice()].concat();
+        assert_eq!(RsaKey { modulus: &padded, exponent: &[0, 1, 0, 1] }.check(), Ok(()));
+    }
+
+    #[test]
+    fn sizes_are_bounded_on_both_sides() {
+        let two = BigUint::from(2_u32);
+        for (bits, refusal) in [
+            (1, KeyRefusal::TooShort { bits: 1 }),
+            (1024, KeyRefusal::TooShort { bits: 1024 }),
+            (2047, KeyRefusal::TooShort { bits: 2047 }),
+            (8193, KeyRefusal::TooLong { bits: 8193 }),
+            (1_000_000, KeyRefusal::TooLong { bits: 1_000_000 }),
+        ] {
+            assert_eq!(check(&(two.pow(bits) - 1_u32), F4), Err(refusal));
+        }
+        assert_eq!(RsaKey { modulus: &[], exponent: F4 }.check(), Err(KeyRefusal::TooShort { bits: 0 }));
+    }
+
+    #[test]
+    fn exponents_are_odd_from_3_to_33_bits() {
+        let cases: [(&[u8], Result<(), KeyRefusal>); 11] = [
+            (&[], Err(KeyRefusal::ExponentTooSmall)),
+            (&[0], Err(KeyRefusal::ExponentTooSmall)),
+            (&[1], Err(KeyRefusal::ExponentTooSmall)),
+            (&[2], Err(KeyRefusal::ExponentTooSmall)),
+            (&[3], Ok(())),
+            (&[4], Err(KeyRefusal::ExponentEven)),
+            (&[1, 0, 0], Err(KeyRefusal::ExponentEven)),
+            (&[0xFF, 0xFF, 0xFF, 0xFF], Ok(())),
+            (&[1, 0xFF, 0xFF, 0xFF, 0xFF], Ok(())),
+            (&[2, 0, 0, 0, 1], Err(KeyRefusal::ExponentTooLong)),
+            (&[1; 300], Err(KeyRefusal::ExponentTooLong)),
+        ];
+        for (exponent, outcome) in cases {
+            assert_eq!(check(&good_modulus(), exponent), outcome, "{exponent:?}");
+        }
+    }
+
+    #[test]
+    fn small_factors_are_found_whichever_they_are() {
+        for factor in small_primes() {
+            let modulus = prime(12, 1037) * prime(15, 1627) * factor;
+            assert_eq!(check(&modulus, F4), Err(KeyRefusal::SmallFactor(factor)));
+        }
+        assert_eq!(small_primes().last(), Some(751));
+    }
+
+    #[test]
+    fn roca_keys_are_found() {
+        assert_eq!(roca_modulus().bits(), 2048);
+        assert_eq!(check(&roca_modulus(), F4), Err(KeyRefusal::Roca));
+    }
+
+    #[test]
+    fn a_modulus_whose_residues_are_powers_with_different_exponents_is_not_roca() {
+        // Adding a multiple of all primes but one changes one residue. Modulo 11 the powers of 65537 are 1 and 10, so
+        // the other of the two fits the subgroup, yet asks for an exponent of the other parity.
+        let m: BigUint = small_primes().take(126).map(BigUint::from).product();
+        let modulus = roca_modulus();
+        let residue = |modulus: &BigUint| remainder(&modulus.to_bytes_be(), 11);
+        let wanted = 11 - residue(&modulus);
+        let step = &m / 11_u32;
+        let changed = (1..11_u32).map(|times| &modulus + &step * times).find(|changed| residue(changed) == wanted);
+        let changed = changed.unwrap().to_bytes_be();
+        for prime in small_primes().skip(1).take_while(|prime| *prime <= ROCA_PRIME_MAX) {
+            assert!(exponent_of(remainder(&changed, prime), prime).is_some(), "{prime}");
+        }
+        assert!(!is_roca(&changed));
+    }
+
+    #[test]
+    fn close_primes_are_found() {
+        let neighbours = prime(12, 1037) * prime(12, 1697);
+        assert_eq!(check(&neighbours, F4), Err(KeyRefusal::ClosePrimes));
+        let square = prime(12, 1037) * prime(12, 1037);
+        assert_eq!(check(&square, F4), Err(KeyRefusal::ClosePrimes));
+        // A difference of 2^516 takes a few rounds; one of 2^530 cannot be found by 100.
+        let near = prime(12, 1037) + (BigUint::from(1_u32) << 516_u32);
+        assert!(has_close_primes(&(prime(12, 1037) * &near).to_bytes_be()));
+        let far = prime(12, 1037) + (BigUint::from(1_u32) << 530_u32);
+        assert!(!has_close_primes(&(prime(12, 1037) * &far).to_bytes_be()));
+    }
+
+    proptest! {
+        #[test]
+        fn squares_are_told_from_others(root in 1_u128..u128::MAX, shift in 0_u32..2000) {
+            let root = BigUint::from(root) << shift;
+            let square = &root * &root;
+            prop_assert!(is_square(&square));
+            prop_assert!(!is_square(&(square + 1_u32)));
+        }
+
+        #[test]
+        fn no_numbers_make_it_panic(
+            modulus in proptest::collection::vec(any::<u8>(), 250..262),
+            exponent in proptest::collection::vec(any::<u8>(), 0..8),
+        ) {
+            let _ = RsaKey { modulus: &modulus, exponent: &exponent }.check();
+        }
+    }
+}
