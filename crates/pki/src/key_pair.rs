@@ -153,3 +153,34 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pool_fills_itself_to_its_capacity_and_again_after_a_take() {
+        let pool = KeyPairPool::new(2);
+        let wait_until_full = || {
+            let mut state = pool.0.state.lock();
+            while state.pairs.len() < 2 {
+                pool.0.changed.wait(&mut state);
+            }
+            assert_eq!(state.pairs.len(), 2);
+        };
+        wait_until_full();
+        assert!(pool.try_take().is_some());
+        wait_until_full();
+    }
+
+    #[test]
+    fn the_thread_ends_with_the_pool() {
+        let pool = KeyPairPool::new(0);
+        let shared = Arc::downgrade(&pool.0);
+        drop(pool);
+        // The thread holds the only other reference.
+        while shared.strong_count() > 0 {
+            std::thread::yield_now();
+        }
+    }
+}

@@ -101,13 +101,13 @@ impl fmt::Display for SignatureAlgorithm {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureRefusal {
     /// The algorithm is none that is verified here.
-    #[error("signatures made with {0} are not verified: use {ACCEPTED}")]
+    #[error("it is signed with {0}, which is not accepted: use {ACCEPTED}")]
     Algorithm(String),
     /// A salt that is not as long as the digest.
     #[error("the RSASSA-PSS salt has {0} bytes: use a salt as long as the digest")]
     Salt(u32),
     /// An RSA algorithm with an EC key, or the like.
-    #[error("the signature is made with {0}, which does not fit the key")]
+    #[error("it is signed with {0}, which does not fit the key")]
     Mismatch(String),
     /// The signature is wrong.
     #[error("the signature does not verify with the key")]
