@@ -36,7 +36,7 @@ class Account:
         self.server = server
         self.credentials = credentials
         self.region = region
-        self._folder = folder
+        self.folder = folder
         self._made = 0
 
     @cached_property
@@ -96,13 +96,13 @@ class Account:
         made = self.iot.create_certificate_from_csr(certificateSigningRequest=request, setAsActive=is_active)
         device = self._device(made, made["certificatePem"], key)
         if is_attached:
-            self.iot.attach_policy(policyName=self.new_policy(document), target=device.certificate_arn)
+            self.allow(device, document)
         return device
 
     def new_device_with_keys(self, *, is_active: bool = True) -> Device:
         """A device whose key pair the server made."""
         made = self.iot.create_keys_and_certificate(setAsActive=is_active)
-        key = self._folder / f"device-{self._next()}.key"
+        key = self.folder / f"device-{self._next()}.key"
         key.write_text(made["keyPair"]["PrivateKey"])
         return self._device(made, made["certificatePem"], key)
 
@@ -118,7 +118,7 @@ class Account:
 
     def new_key(self) -> Path:
         """A P-256 key."""
-        key = self._folder / f"device-{self._next()}.key"
+        key = self.folder / f"device-{self._next()}.key"
         openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key)
         return key
 
@@ -127,8 +127,19 @@ class Account:
         made = self.iot.register_certificate_without_ca(certificatePem=certificate_pem, status=status)
         return self._device(made, certificate_pem, key)
 
+    def forget_policies(self, device: Device) -> None:
+        """Detaches every policy of the device."""
+        for policy in self.iot.list_attached_policies(target=device.certificate_arn)["policies"]:
+            self.iot.detach_policy(policyName=policy["policyName"], target=device.certificate_arn)
+
     def set_status(self, device: Device, status: str) -> None:
         self.iot.update_certificate(certificateId=device.certificate_id, newStatus=status)
+
+    def allow(self, device: Device, document: dict | None = None) -> str:
+        """Attaches a fresh policy to the device, and answers its name."""
+        name = self.new_policy(document)
+        self.iot.attach_policy(policyName=name, target=device.certificate_arn)
+        return name
 
     def _device(self, made: dict, certificate_pem: str, key: Path) -> Device:
         certificate = key.with_suffix(".pem")

@@ -48,6 +48,19 @@ def start_server(request, store, tmp_path_factory):
         yield start
 
 
+@pytest.fixture(scope="module")
+def start_module_server(request, store, tmp_path_factory):
+    """As `start_server`, for servers that all tests of a module share."""
+    with contextlib.ExitStack() as stack:
+
+        def start(**settings: str) -> Server:
+            own = stack.enter_context(running(store, tmp_path_factory, **settings))
+            request.node.watched = (own, 0)
+            return own
+
+        yield start
+
+
 @pytest.fixture(scope="session")
 def shared_account(shared_server, tmp_path_factory) -> Account:
     """The first account, which owns the endpoint `localhost`."""
@@ -58,6 +71,12 @@ def shared_account(shared_server, tmp_path_factory) -> Account:
 def account(server, shared_account) -> Account:
     """The first account."""
     return shared_account
+
+
+@pytest.fixture(scope="session")
+def account_of(tmp_path_factory):
+    """The first account of a server that a test started: `account_of(start_server())`."""
+    return lambda server: Account(server, server.first_account(), tmp_path_factory.mktemp("devices"))
 
 
 @pytest.fixture
@@ -85,7 +104,7 @@ def running(store: str, tmp_path_factory, **settings: str):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
-    watched = getattr(item, "watched", None)
+    watched = getattr(item, "watched", None) or getattr(item.getparent(pytest.Module), "watched", None)
     if report.failed and watched is not None:
         server, start = watched
         report.sections.append(("gatehouse's log", server.log_tail(start)))
