@@ -7,11 +7,12 @@ use gatehouse_domain::policy::PolicyDocument;
 use gatehouse_domain::scope::{Region, Scope};
 use gatehouse_domain::time::{Clock, Timestamp};
 use gatehouse_pki::authority::Authority;
-use gatehouse_pki::key_pair::{KeyPair, KeyPairPool};
+use gatehouse_pki::key_pair::KeyPair;
 use gatehouse_pki::seal::Sealer;
 use gatehouse_store::{Batch, Store};
 
 use crate::error::Error;
+use crate::key_pairs::KeyPairs;
 use crate::page::{MarkerKey, Pager};
 use crate::random::{hex, random};
 
@@ -21,8 +22,8 @@ pub struct House {
     pub store: Store,
     /// The certificate authority.
     pub authority: Authority,
-    /// Key pairs made ahead.
-    pub key_pairs: KeyPairPool,
+    /// Key pairs for callers.
+    pub key_pairs: KeyPairs,
     /// Opens what the store holds sealed.
     pub sealer: Sealer,
     /// Seals markers.
@@ -89,17 +90,9 @@ impl Call {
     /// A key pair made ahead, or made now when none is left.
     ///
     /// # Errors
-    /// When no key can be made.
+    /// `ThrottlingException` when too many wait for one; when no key can be made.
     pub async fn new_key_pair(&self) -> Result<KeyPair, Error> {
-        if let Some(pair) = self.house.key_pairs.try_take() {
-            return Ok(pair);
-        }
-        let house = Arc::clone(&self.house);
-        // Making one takes a tenth of a second or more of a core: not on the reactor.
-        tokio::task::spawn_blocking(move || house.key_pairs.take_blocking())
-            .await
-            .map_err(|error| Error::Internal(error.to_string()))?
-            .map_err(|error| Error::Internal(error.to_string()))
+        self.house.key_pairs.take().await
     }
 
     /// A fresh UUID (version 4) in its usual text form.

@@ -11,6 +11,7 @@ pub mod call;
 pub mod door;
 pub mod error;
 pub mod facts;
+pub mod key_pairs;
 pub mod operation;
 pub mod operations;
 pub mod page;

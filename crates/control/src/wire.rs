@@ -1,11 +1,12 @@
 //! Wire forms that several operations share.
 
 use gatehouse_domain::arn::{Arn, Resource, is_cognito_identity};
-use gatehouse_domain::certificate::CertificateId;
+use gatehouse_domain::certificate::{CertificateId, CertificateMode, CertificateStatus};
 use gatehouse_domain::name::{PolicyName, ThingName};
 use gatehouse_domain::policy::InvalidPolicy;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::Timestamp;
+use gatehouse_store::CertificateRecord;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::call::Call;
@@ -135,6 +136,47 @@ impl PolicyItem {
     #[must_use]
     pub fn new(scope: Scope, name: PolicyName) -> Self {
         Self { policy_arn: Arn::policy(scope, name.clone()).to_string(), policy_name: name }
+    }
+}
+
+/// A certificate in a list.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateItem {
+    certificate_arn: String,
+    certificate_id: CertificateId,
+    status: CertificateStatus,
+    certificate_mode: CertificateMode,
+    creation_date: EpochSeconds,
+}
+
+impl CertificateItem {
+    /// The certificate `record` as `scope` sees it.
+    #[must_use]
+    pub fn new(scope: Scope, record: &CertificateRecord) -> Self {
+        Self {
+            certificate_arn: Arn::certificate(scope, record.certificate_id).to_string(),
+            certificate_id: record.certificate_id,
+            status: record.status,
+            certificate_mode: record.mode,
+            creation_date: EpochSeconds(record.created_at),
+        }
+    }
+}
+
+/// The validity of a certificate.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Validity {
+    not_before: EpochSeconds,
+    not_after: EpochSeconds,
+}
+
+impl Validity {
+    /// From `not_before` to `not_after`.
+    #[must_use]
+    pub const fn new(not_before: Timestamp, not_after: Timestamp) -> Self {
+        Self { not_before: EpochSeconds(not_before), not_after: EpochSeconds(not_after) }
     }
 }
 

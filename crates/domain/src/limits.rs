@@ -22,6 +22,11 @@ pub const RSA_BITS_MIN: usize = 2048;
 /// The largest RSA key, in bits: beyond, arithmetic is a denial of service. (Ours.)
 pub const RSA_BITS_MAX: usize = 8192;
 
+/// Calls that wait for a key pair at once; more are throttled. (Ours.)
+pub const KEY_PAIR_QUEUE: usize = 64;
+/// RSA key pairs made at once for waiting calls: each takes a core for a tenth of a second or more. (Ours.)
+pub const KEY_PAIR_CORES: usize = 2;
+
 /// Versions of a policy.
 pub const POLICY_VERSIONS: u32 = 5;
 /// A policy document, in characters without white space.

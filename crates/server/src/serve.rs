@@ -7,12 +7,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gatehouse_control::call::House;
 use gatehouse_control::door::Door;
+use gatehouse_control::key_pairs::KeyPairs;
 use gatehouse_control::page::MarkerKey;
 use gatehouse_domain::endpoint::EndpointType;
 use gatehouse_domain::scope::{AccountId, Scope};
 use gatehouse_gateway::{Alpn, Gateway, GatewaySettings, ServerChain, ServerChains};
 use gatehouse_pki::authority::{Authority, ServerKey};
-use gatehouse_pki::key_pair::KeyPairPool;
 use gatehouse_store::{DataDirLock, Store, lock_data_dir};
 use prometheus_client::registry::Registry;
 use rustls::ServerConfig;
@@ -135,7 +135,7 @@ fn open_api(config: &Config, opened: &Opened, registry: Registry, gateway: Arc<G
     let house = Arc::new(House {
         store: opened.store.clone(),
         authority: opened.authority.clone(),
-        key_pairs: KeyPairPool::new(KEY_PAIRS),
+        key_pairs: KeyPairs::new(KEY_PAIRS),
         sealer: opened.sealer.clone(),
         markers: MarkerKey::new(&markers),
         clock: Arc::clone(&opened.clock),

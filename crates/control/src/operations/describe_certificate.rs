@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::call::Call;
 use crate::error::Error;
 use crate::operation::Operation;
-use crate::wire::{EpochSeconds, unknown_certificate};
+use crate::wire::{EpochSeconds, Validity, unknown_certificate};
 
 /// The operation.
 pub struct DescribeCertificate;
@@ -52,13 +52,6 @@ struct CertificateDescription {
 #[derive(Debug, Serialize)]
 struct TransferData {}
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Validity {
-    not_before: EpochSeconds,
-    not_after: EpochSeconds,
-}
-
 impl Operation for DescribeCertificate {
     const NAME: &'static str = "DescribeCertificate";
     const METHOD: &'static str = "GET";
@@ -88,10 +81,7 @@ impl Operation for DescribeCertificate {
                 customer_version: record.customer_version,
                 transfer_data: TransferData {},
                 generation_id: record.generation_id,
-                validity: Validity {
-                    not_before: EpochSeconds(record.not_before),
-                    not_after: EpochSeconds(record.not_after),
-                },
+                validity: Validity::new(record.not_before, record.not_after),
                 certificate_mode: record.mode,
             },
         })

@@ -1,14 +1,12 @@
 //! ListCertificates: the scope's certificates by creation date, newest first unless asked otherwise.
 
-use gatehouse_domain::arn::Arn;
-use gatehouse_domain::certificate::{CertificateId, CertificateMode, CertificateStatus};
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::page::{CertificateCursor, PageRequest};
-use crate::wire::EpochSeconds;
+use crate::wire::CertificateItem;
 
 /// The operation.
 pub struct ListCertificates;
@@ -27,19 +25,9 @@ pub struct Input {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Output {
-    certificates: Vec<Certificate>,
+    certificates: Vec<CertificateItem>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_marker: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Certificate {
-    certificate_arn: String,
-    certificate_id: CertificateId,
-    status: CertificateStatus,
-    certificate_mode: CertificateMode,
-    creation_date: EpochSeconds,
 }
 
 impl Operation for ListCertificates {
@@ -63,16 +51,7 @@ impl Operation for ListCertificates {
                 |record| -> CertificateCursor { (record.created_at, record.certificate_id) },
             )
             .await?;
-        let certificates = records
-            .into_iter()
-            .map(|record| Certificate {
-                certificate_arn: Arn::certificate(call.scope, record.certificate_id).to_string(),
-                certificate_id: record.certificate_id,
-                status: record.status,
-                certificate_mode: record.mode,
-                creation_date: EpochSeconds(record.created_at),
-            })
-            .collect();
+        let certificates = records.iter().map(|record| CertificateItem::new(call.scope, record)).collect();
         Ok(Output { certificates, next_marker })
     }
 }
