@@ -25,11 +25,13 @@ class NamedContext(ssl.SSLContext):
         return super().wrap_socket(sock, *arguments, **options)
 
 
-def tls_context(root_ca, device: Device | None, server_name: str | None, alpn: list[str] | None = None) -> ssl.SSLContext:
+def tls_context(
+    root_ca, device: Device | None, server_name: str | None, alpn: list[str] | None = None, *, checks_name: bool = True
+) -> ssl.SSLContext:
     """Trusts the server's root and shows the device's certificate. `server_name=None` sends no SNI and checks no name."""
     context = NamedContext(ssl.PROTOCOL_TLS_CLIENT)
     context.server_name = server_name
-    context.check_hostname = server_name is not None
+    context.check_hostname = checks_name and server_name is not None
     context.load_verify_locations(root_ca)
     if device is not None:
         context.load_cert_chain(device.certificate, device.key)
@@ -45,6 +47,16 @@ class Refused(Exception):
         super().__init__(f"{reason_code}: {getattr(properties, 'ReasonString', None)}")
         self.reason_code = reason_code
         self.properties = properties
+
+
+def refused(account: Account, device: Device, **how) -> str:
+    """The sentence with which the server refuses this MQTT 5 device."""
+    try:
+        with Client(account, device, **how):
+            raise AssertionError("the device was let in")
+    except Refused as refusal:
+        assert refusal.reason_code.value == 0x87, refusal
+        return refusal.properties.ReasonString
 
 
 class Closed(Exception):
@@ -64,11 +76,12 @@ class Client:
         server_name: str | None = "",
         port: int | None = None,
         alpn: list[str] | None = None,
+        checks_name: bool = True,
         connect_options: dict | None = None,
         **options,
     ):
-        """`server_name=""` means the account's data endpoint. `options` go to paho's constructor, `connect_options` to
-        its `connect`."""
+        """`server_name=""` means the account's data endpoint; `checks_name=False` lets the server's certificate be for
+        another name. `options` go to paho's constructor, `connect_options` to its `connect`."""
         self._port = port or account.server.mqtt_port
         self._connect_options = connect_options or {}
         self._opened: queue.Queue = queue.Queue()
@@ -82,8 +95,9 @@ class Client:
 
         name = account.data_host if server_name == "" else server_name
         self.paho = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=protocol, reconnect_on_failure=False, **options)
-        self.paho.tls_set_context(tls_context(account.server.root_ca, device, name, alpn))
-        if name is None:
+        context = tls_context(account.server.root_ca, device, name, alpn, checks_name=checks_name)
+        self.paho.tls_set_context(context)
+        if not context.check_hostname:
             self.paho.tls_insecure_set(True)
         self.paho.on_connect = self._on_connect
         self.paho.on_disconnect = self._on_disconnect

@@ -284,6 +284,12 @@ def test_a_certificate_that_has_expired_is_not_registered(account):
         account.iot.register_certificate_without_ca(certificatePem=pem)
 
 
+def test_a_certificate_that_is_not_valid_yet_is_not_registered(account):
+    pem = valid_between(account.folder, account.new_key(), in_seconds(3600), in_seconds(7200))
+    with pytest.raises(account.iot.exceptions.CertificateValidationException, match="not valid before"):
+        account.iot.register_certificate_without_ca(certificatePem=pem)
+
+
 def test_a_request_must_be_signed_by_its_own_key(account):
     _, request = account.new_request()
     lines = request.splitlines()
