@@ -91,7 +91,11 @@ impl RsaKey<'_> {
         Ok(())
     }
 
-    fn check_bounds(&self) -> Result<(), KeyRefusal> {
+    /// Checks the size alone: what must hold before anything is computed.
+    ///
+    /// # Errors
+    /// [`KeyRefusal::TooShort`] or [`KeyRefusal::TooLong`].
+    pub fn check_bounds(&self) -> Result<(), KeyRefusal> {
         match self.bits() {
             bits if bits < limits::RSA_BITS_MIN => Err(KeyRefusal::TooShort { bits }),
             bits if bits > limits::RSA_BITS_MAX => Err(KeyRefusal::TooLong { bits }),

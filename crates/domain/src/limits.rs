@@ -17,6 +17,12 @@ pub const COMMIT_ATTEMPTS: u32 = 16;
 pub const CSR_CHARACTERS: usize = 4096;
 /// A certificate, in characters of PEM (service model, `CertificatePem`).
 pub const CERTIFICATE_PEM_CHARACTERS: usize = 65_536;
+/// Registered CA certificates with one subject.
+pub const CA_CERTIFICATES_PER_SUBJECT: usize = 10;
+/// Certificates that are looked at of those that a device presents, its own among them. (Ours.)
+pub const CHAIN_CERTIFICATES: usize = 10;
+/// A certificate that a device presents, in bytes of DER. (Ours.)
+pub const CHAIN_CERTIFICATE_BYTES: usize = 16 * 1024;
 /// The smallest RSA key, in bits.
 pub const RSA_BITS_MIN: usize = 2048;
 /// The largest RSA key, in bits: beyond, arithmetic is a denial of service. (Ours.)

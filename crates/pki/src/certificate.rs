@@ -6,12 +6,13 @@ use std::ops::Range;
 use aws_lc_rs::digest;
 use gatehouse_domain::certificate::CertificateId;
 use gatehouse_domain::limits;
-use gatehouse_domain::policy::CertificateNames;
+use gatehouse_domain::policy::{CertificateNames, NameAttribute};
 use gatehouse_domain::time::Timestamp;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::AlgorithmIdentifier;
 
+use crate::extensions::{self, Extensions};
 use crate::names;
 use crate::pem::{self, PemRefusal};
 use crate::public_key::{PublicKey, PublicKeyRefusal};
@@ -23,13 +24,15 @@ const LABEL: &str = "CERTIFICATE";
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
     der: Vec<u8>,
+    tbs: Range<usize>,
+    signature: Range<usize>,
     subject: Range<usize>,
     issuer: Range<usize>,
     spki: Range<usize>,
     not_before: Timestamp,
     not_after: Timestamp,
     signature_algorithm: SignatureAlgorithm,
-    is_ca: bool,
+    extensions: Extensions,
 }
 
 /// Why a certificate is not read, or not registered.
@@ -47,6 +50,9 @@ pub enum CertificateRefusal {
     /// Octets follow the certificate.
     #[error("there are octets after the end of the certificate")]
     TrailingData,
+    /// An extension stands in it twice.
+    #[error("it has the extension {0} more than once")]
+    DuplicateExtension(String),
     /// Its validity has not begun.
     #[error("it is not valid before {0}")]
     NotYetValid(Timestamp),
@@ -56,6 +62,9 @@ pub enum CertificateRefusal {
     /// Signed with an algorithm that is not accepted.
     #[error("it is signed with {0}: use RSA, DSA or ECDSA with SHA-256, or RSA or ECDSA with SHA-384 or SHA-512")]
     SignatureAlgorithm(String),
+    /// An extension that must not be ignored, and is not understood.
+    #[error("it has the critical extension {0}, which is not understood here: leave it out or mark it as not critical")]
+    CriticalExtension(String),
     /// The key is not accepted.
     #[error(transparent)]
     Key(#[from] PublicKeyRefusal),
@@ -89,15 +98,22 @@ impl Certificate {
         if parsed.signature_algorithm != parsed.tbs_certificate.signature {
             return Err(CertificateRefusal::Malformed);
         }
+        let extensions = extensions::read(&parsed).map_err(CertificateRefusal::DuplicateExtension)?;
         let range = |part: &[u8]| range_in(der, part).ok_or(CertificateRefusal::Malformed);
         Ok(Self {
+            tbs: range(parsed.tbs_certificate.as_ref())?,
+            // All the algorithms known make whole octets.
+            signature: match parsed.signature_value.unused_bits {
+                0 => range(&parsed.signature_value.data)?,
+                _ => return Err(CertificateRefusal::Malformed),
+            },
             subject: range(parsed.subject().as_raw())?,
             issuer: range(parsed.issuer().as_raw())?,
             spki: range(parsed.public_key().raw)?,
             not_before: Timestamp::from_secs(parsed.validity().not_before.timestamp()),
             not_after: Timestamp::from_secs(parsed.validity().not_after.timestamp()),
             signature_algorithm: signature_algorithm(&parsed.signature_algorithm),
-            is_ca: parsed.is_ca(),
+            extensions,
             der: der.to_vec(),
         })
     }
@@ -111,9 +127,7 @@ impl Certificate {
     /// How the registry names it: the SHA-256 of the DER. Computed at each call.
     #[must_use]
     pub fn id(&self) -> CertificateId {
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest::digest(&digest::SHA256, &self.der).as_ref());
-        CertificateId::from_bytes(bytes)
+        CertificateId::from_bytes(sha256(&self.der))
     }
 
     /// First second of validity.
@@ -163,7 +177,40 @@ impl Certificate {
     /// Whether basicConstraints says that it is a certificate authority's.
     #[must_use]
     pub const fn is_ca(&self) -> bool {
-        self.is_ca
+        self.extensions.is_ca
+    }
+
+    /// Whether keyUsage, where there is one, lets the key sign certificates.
+    pub(crate) const fn may_sign_certificates(&self) -> bool {
+        self.extensions.may_sign_certificates
+    }
+
+    /// What the issuer signed.
+    pub(crate) fn tbs_der(&self) -> &[u8] {
+        self.der.get(self.tbs.clone()).unwrap_or_default()
+    }
+
+    /// The issuer's signature.
+    pub(crate) fn signature(&self) -> &[u8] {
+        self.der.get(self.signature.clone()).unwrap_or_default()
+    }
+
+    /// The SHA-256 of [`Certificate::subject_der`], under which certificate authorities are found.
+    #[must_use]
+    pub fn subject_sha256(&self) -> [u8; 32] {
+        sha256(self.subject_der())
+    }
+
+    /// The SHA-256 of [`Certificate::issuer_der`].
+    #[must_use]
+    pub fn issuer_sha256(&self) -> [u8; 32] {
+        sha256(self.issuer_der())
+    }
+
+    /// The common names of the subject, in their order; those that are no text are left out.
+    #[must_use]
+    pub fn common_names(&self) -> Vec<String> {
+        self.names().subject.values(NameAttribute::CommonName).map(str::to_owned).collect()
     }
 
     /// The names that policies may ask for. Read anew at each call.
@@ -185,6 +232,16 @@ impl Certificate {
     /// # Errors
     /// The first rule that the certificate breaks.
     pub fn check_registrable(&self, now: Timestamp) -> Result<(), CertificateRefusal> {
+        self.check_validity(now)?;
+        self.check_form()?;
+        Ok(self.public_key()?.check()?)
+    }
+
+    /// Whether `now` lies in its validity.
+    ///
+    /// # Errors
+    /// That it does not yet, or no longer.
+    pub fn check_validity(&self, now: Timestamp) -> Result<(), CertificateRefusal> {
         if now < self.not_before {
             return Err(CertificateRefusal::NotYetValid(self.not_before));
         }
@@ -192,10 +249,18 @@ impl Certificate {
         if now.as_secs() > self.not_after.as_secs() {
             return Err(CertificateRefusal::Expired(self.not_after));
         }
+        Ok(())
+    }
+
+    /// Signed with an accepted algorithm, and without critical extensions that are not understood (RFC 5280, 4.2).
+    pub(crate) fn check_form(&self) -> Result<(), CertificateRefusal> {
         if !self.signature_algorithm.is_accepted() {
             return Err(CertificateRefusal::SignatureAlgorithm(self.signature_algorithm.to_string()));
         }
-        Ok(self.public_key()?.check()?)
+        match &self.extensions.not_understood {
+            Some(oid) => Err(CertificateRefusal::CriticalExtension(oid.clone())),
+            None => Ok(()),
+        }
     }
 }
 
@@ -207,6 +272,12 @@ impl fmt::Debug for Certificate {
 
 fn signature_algorithm(identifier: &AlgorithmIdentifier<'_>) -> SignatureAlgorithm {
     SignatureAlgorithm::from_parts(identifier.algorithm.as_bytes(), identifier.parameters.as_ref().map(|any| any.data))
+}
+
+fn sha256(octets: &[u8]) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest::digest(&digest::SHA256, octets).as_ref());
+    bytes
 }
 
 /// Where `part`, a subslice of `whole`, lies in it.

@@ -1,7 +1,8 @@
 //! Certificates in and out; the only crate that touches private keys.
 //!
 //! In: [`certificate`] reads what devices present and owners register, [`csr`] what they want certified;
-//! [`public_key`] and [`signature`] judge the keys and signatures in them. Out: [`authority`] keeps the roots and the
+//! [`public_key`] and [`signature`] judge the keys and signatures in them, [`ca`] the authorities that owners register,
+//! and [`chain`] finds the one that signed what a device presents. Out: [`authority`] keeps the roots and the
 //! issuing key, [`issue`] makes device certificates, each recorded before it is signed. [`key_pair`] makes key pairs
 //! for those who have none, and [`seal`] encrypts the secrets that the store must hold.
 //!
@@ -9,9 +10,13 @@
 //! who asked for it, and the server's, to the TLS stack.
 
 pub mod authority;
+pub mod ca;
 pub mod certificate;
+pub mod chain;
 pub mod csr;
+mod dsa_key;
 mod encoding;
+mod extensions;
 pub mod issue;
 pub mod key_folder;
 pub mod key_pair;

@@ -83,6 +83,17 @@ pub enum PublicKeyRefusal {
     /// The point does not lie on the curve.
     #[error("the point of the {0} key does not lie on the curve: make a new key")]
     OffCurve(Curve),
+    /// A DSA key of a size that FIPS 186-4 does not have, or that is too short.
+    #[error("the DSA key has {p} and {q} bits: use 2048 and 224, 2048 and 256, or 3072 and 256")]
+    DsaSize {
+        /// Bits of the modulus.
+        p: usize,
+        /// Bits of the order.
+        q: usize,
+    },
+    /// The numbers of a DSA key do not fit each other.
+    #[error("the numbers of the DSA key do not fit each other: make a new key")]
+    DsaNumbers,
     /// Not the structure that the kind of key asks for.
     #[error("the public key is malformed")]
     Malformed,

@@ -5,9 +5,14 @@ use std::fmt;
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use der::asn1::{AnyRef, ContextSpecific, ObjectIdentifier};
 use der::{Decode as _, Reader as _, SliceReader, TagNumber};
+use gatehouse_domain::key_quality::RsaKey;
+use rsa::BoxedUint;
+use rsa::sha2::{Sha256, Sha384, Sha512, digest::Digest, digest::FixedOutputReset};
+use rsa::signature::Verifier as _;
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
-use crate::public_key::{Curve, PublicKey};
+use crate::dsa_key::DsaKey;
+use crate::public_key::{Curve, PublicKey, PublicKeyRefusal};
 
 /// The digests accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +114,9 @@ pub enum SignatureRefusal {
     /// An RSA algorithm with an EC key, or the like.
     #[error("it is signed with {0}, which does not fit the key")]
     Mismatch(String),
+    /// The key is one that nothing is computed with.
+    #[error(transparent)]
+    Key(#[from] PublicKeyRefusal),
     /// The signature is wrong.
     #[error("the signature does not verify with the key")]
     Wrong,
@@ -116,8 +124,57 @@ pub enum SignatureRefusal {
 
 const ACCEPTED: &str = "RSA (PKCS #1 v1.5 or PSS) or ECDSA with SHA-256, SHA-384 or SHA-512";
 
-/// Verifies `signature` over `message` with the key in `spki`, a DER-encoded SubjectPublicKeyInfo. The key's quality
-/// is not looked at. DSA, and PSS with other salts than the digest's length, are refused.
+/// Verifies the signature on a certificate, made with any of the ten algorithms, with the key in `spki`, a DER-encoded
+/// SubjectPublicKeyInfo. Of the key, only the size is looked at. DSA takes tens of milliseconds: verify it where
+/// nobody waits.
+///
+/// # Errors
+/// Why the signature does not count.
+pub fn verify_certificate_signature(
+    spki: &[u8],
+    algorithm: &SignatureAlgorithm,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureRefusal> {
+    match algorithm {
+        SignatureAlgorithm::DsaSha256 => match DsaKey::from_spki_der(spki)? {
+            Some(key) => key.verify_sha256(message, signature),
+            None => Err(SignatureRefusal::Mismatch(algorithm.to_string())),
+        },
+        SignatureAlgorithm::RsaPss { hash, salt_bytes } if *salt_bytes != hash.bytes() => {
+            let PublicKey::Rsa(key) = PublicKey::from_spki_der(spki)? else {
+                return Err(SignatureRefusal::Mismatch(algorithm.to_string()));
+            };
+            match hash {
+                Hash::Sha256 => verify_pss::<Sha256>(&key, *salt_bytes, message, signature),
+                Hash::Sha384 => verify_pss::<Sha384>(&key, *salt_bytes, message, signature),
+                Hash::Sha512 => verify_pss::<Sha512>(&key, *salt_bytes, message, signature),
+            }
+        }
+        _ => verify_signature(spki, algorithm, message, signature),
+    }
+}
+
+/// RSASSA-PSS with any salt (RFC 8017, 8.1.2).
+fn verify_pss<D: Digest + FixedOutputReset>(
+    key: &RsaKey<'_>,
+    salt_bytes: u32,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureRefusal> {
+    key.check_bounds().map_err(PublicKeyRefusal::from)?;
+    let modulus = BoxedUint::from_be_slice_vartime(key.modulus);
+    let exponent = BoxedUint::from_be_slice_vartime(key.exponent);
+    let key = rsa::PublicKey::new(modulus, exponent).map_err(|_| SignatureRefusal::Wrong)?;
+    let salt_bytes = usize::try_from(salt_bytes).map_err(|_| SignatureRefusal::Wrong)?;
+    let signature = rsa::pss::Signature::try_from(signature).map_err(|_| SignatureRefusal::Wrong)?;
+    rsa::pss::VerifyingKey::<D>::new_with_salt_len(key, salt_bytes)
+        .verify(message, &signature)
+        .map_err(|_| SignatureRefusal::Wrong)
+}
+
+/// Verifies `signature` over `message` with the key in `spki`, a DER-encoded SubjectPublicKeyInfo. Of the key, only
+/// the size is looked at. DSA, and PSS with other salts than the digest's length, are refused.
 ///
 /// # Errors
 /// Why the signature does not count.
@@ -130,6 +187,9 @@ pub fn verify_signature(
     let info = SubjectPublicKeyInfoRef::from_der(spki).map_err(|_| SignatureRefusal::Wrong)?;
     let key = info.subject_public_key.as_bytes().ok_or(SignatureRefusal::Wrong)?;
     let public_key = PublicKey::from_spki_der(spki).map_err(|_| SignatureRefusal::Wrong)?;
+    if let PublicKey::Rsa(key) = &public_key {
+        key.check_bounds().map_err(PublicKeyRefusal::from)?;
+    }
     let verifier: &'static dyn VerificationAlgorithm = match (&public_key, algorithm) {
         (_, SignatureAlgorithm::Other(name)) => return Err(SignatureRefusal::Algorithm(name.clone())),
         (_, SignatureAlgorithm::DsaSha256) => return Err(SignatureRefusal::Algorithm(algorithm.to_string())),
