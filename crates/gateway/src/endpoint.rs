@@ -85,17 +85,46 @@ impl Endpoints {
         Ok(Some(endpoint))
     }
 
-    /// The one scope that has the certificate in DEFAULT mode. With several, or with an SNI_ONLY registration, only the
-    /// full endpoint name can tell.
+    /// The one scope that has the certificate in DEFAULT mode. An SNI_ONLY registration asks for the full endpoint name,
+    /// and so counts for nothing here: else whoever registers a stranger's certificate, which is public, would shut its
+    /// owner out.
     async fn by_registration(&self, id: CertificateId, ambiguous: Refusal) -> Result<Endpoint, Refusal> {
-        let scopes = self.registry.scopes_of(id).await?;
-        match scopes.as_slice() {
-            [] => Err(Refusal::NotRegistered),
-            [(scope, CertificateMode::Default)] => {
-                Ok(Endpoint { scope: *scope, endpoint_type: EndpointType::DataAts, is_named: false })
-            }
-            [(_, CertificateMode::SniOnly)] => Err(Refusal::SniOnly),
-            [_, _, ..] => Err(ambiguous),
+        let scope = single_default(&self.registry.scopes_of(id).await?, ambiguous)?;
+        Ok(Endpoint { scope, endpoint_type: EndpointType::DataAts, is_named: false })
+    }
+}
+
+fn single_default(registrations: &[(Scope, CertificateMode)], ambiguous: Refusal) -> Result<Scope, Refusal> {
+    let mut defaults = registrations.iter().filter(|(_, mode)| *mode == CertificateMode::Default);
+    match (defaults.next(), defaults.next()) {
+        (Some((scope, _)), None) => Ok(*scope),
+        (Some(_), Some(_)) => Err(ambiguous),
+        (None, _) if registrations.is_empty() => Err(Refusal::NotRegistered),
+        (None, _) => Err(Refusal::SniOnly),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatehouse_domain::scope::AccountId;
+
+    #[test]
+    fn without_a_name_the_single_default_registration_decides() {
+        const D: CertificateMode = CertificateMode::Default;
+        const S: CertificateMode = CertificateMode::SniOnly;
+        let scope = |account| Scope::new(AccountId::from_number(account), "us-east-1".parse().unwrap());
+        let cases = [
+            (vec![], Err(Refusal::NotRegistered)),
+            (vec![D], Ok(scope(0))),
+            (vec![S], Err(Refusal::SniOnly)),
+            (vec![S, S], Err(Refusal::SniOnly)),
+            (vec![S, D, S], Ok(scope(1))),
+            (vec![D, D], Err(Refusal::SniUnknown)),
+        ];
+        for (modes, outcome) in cases {
+            let registrations: Vec<_> = (0..).zip(&modes).map(|(n, mode)| (scope(n), *mode)).collect();
+            assert_eq!(single_default(&registrations, Refusal::SniUnknown), outcome, "{modes:?}");
         }
     }
 }
