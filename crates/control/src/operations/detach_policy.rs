@@ -4,7 +4,7 @@ use gatehouse_domain::name::PolicyName;
 use serde::Deserialize;
 
 use crate::call::Call;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::operation::Operation;
 use super::policy_attachment::detach;
 use crate::wire::{Nothing, canonical_arn, policy_target};
@@ -32,7 +32,12 @@ impl Operation for DetachPolicy {
     }
 
     async fn run(call: &Call, input: &Input) -> Result<Nothing, Error> {
-        let certificate_id = policy_target(call, &input.target)?;
+        let certificate_id = match policy_target(call, &input.target) {
+            Ok(certificate_id) => certificate_id,
+            // A target that does not exist has nothing attached either.
+            Err(Error::Refused(refused)) if refused.code == Code::ResourceNotFoundException => return Ok(Nothing {}),
+            Err(error) => return Err(error),
+        };
         detach(call, &input.policy_name, certificate_id).await?;
         Ok(Nothing {})
     }
