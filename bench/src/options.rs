@@ -1,0 +1,98 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// Server CPU per admitted connection, against the bare server
+    Admission,
+    /// Resident bytes per idle connection, against the bare server
+    Idle,
+    /// Clients dropped at once until all are back, against the bare server
+    Storm,
+    /// From the API's answer to the closed socket
+    Revoke,
+    /// Rates of control calls
+    Api,
+    /// Server CPU per message
+    Messages,
+    /// From exec to the ready line
+    Start,
+}
+
+/// The group that TLS agrees on keys with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyExchange {
+    /// What a client of today's rustls offers first: X25519MLKEM768
+    Hybrid,
+    /// X25519
+    X25519,
+    /// P-256, as small devices do
+    P256,
+}
+
+/// Measures Gatehouse beside a bare TLS server of the same build.
+#[derive(Parser)]
+#[command(name = "gatehouse-bench")]
+pub(crate) struct Options {
+    /// What to measure; everything when nothing is named
+    #[arg(value_enum)]
+    pub(crate) modes: Vec<Mode>,
+    /// Certificates in the registry, once for each time it is given [default: 1000 and 1000000 for admission, 1000000
+    /// for start, 1000 otherwise]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=100_000_000))]
+    pub(crate) registered: Vec<u64>,
+    /// Repetitions of what is compared; the bare server and Gatehouse take turns
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) rounds: u32,
+    /// Connections of a round [default: admission 4000, idle 10000, storm and revoke 1000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200_000))]
+    pub(crate) connections: Option<u32>,
+    /// Messages of each publisher
+    #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
+    pub(crate) messages: u32,
+    /// Publishers, each with a subscriber of its own
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) pairs: u32,
+    /// How long each control call is repeated
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) seconds: u64,
+    /// The group for TLS's key agreement
+    #[arg(long, value_enum, default_value = "hybrid")]
+    pub(crate) key_exchange: KeyExchange,
+    /// Store of the server, "sqlite" or the postgres:// URL of an empty database
+    #[arg(long, default_value = "sqlite")]
+    pub(crate) store: String,
+    /// Keep filled registries in this folder and use those that are there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+    /// The server to measure, instead of building it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) gatehouse: Option<PathBuf>,
+    /// Print one JSON object a line instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Be the bare server, with the authority of this data folder
+    #[arg(long, hide = true, value_name = "DIR")]
+    pub(crate) bare_server: Option<PathBuf>,
+}
+
+impl Options {
+    /// Registry sizes to measure at, where `usual` ones are taken unless told otherwise.
+    pub(crate) fn registered(&self, usual: &[u64]) -> Vec<u64> {
+        if self.registered.is_empty() { usual.to_vec() } else { self.registered.clone() }
+    }
+
+    /// Connections of a round.
+    pub(crate) fn connections(&self, usual: u32) -> usize {
+        usize::try_from(self.connections.unwrap_or(usual)).unwrap_or(usize::MAX)
+    }
+
+    /// Whether `mode` is to be measured.
+    pub(crate) fn wants(&self, mode: Mode) -> bool {
+        self.modes.is_empty() || self.modes.contains(&mode)
+    }
+}
