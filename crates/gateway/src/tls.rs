@@ -67,7 +67,7 @@ pub(crate) struct Handshake {
     pub(crate) leaf: Vec<u8>,
     /// `TLSv1.2` or `TLSv1.3`.
     pub(crate) version: &'static str,
-    /// The host name under which a resumed session began.
+    /// The host name under which a resumed session began, where it is known.
     pub(crate) resumed_from: Option<Vec<u8>>,
 }
 
@@ -157,8 +157,9 @@ impl Tls {
             Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
             _ => "TLSv1.2",
         };
+        // Given back in TLS 1.3 only. In either version rustls itself resumes under the same name alone (RFC 6066, 3).
         let resumed_from = match connection.handshake_kind() {
-            Some(HandshakeKind::Resumed) => Some(connection.received_resumption_data().unwrap_or_default().to_vec()),
+            Some(HandshakeKind::Resumed) => connection.received_resumption_data().map(<[u8]>::to_vec),
             _ => None,
         };
         let leaf =
