@@ -1,9 +1,14 @@
-//! Client certificates: their id, their status and the moves between statuses.
+//! Client certificates: their id, their status and the moves between statuses. Transfers between accounts have their own
+//! file.
+
+mod transfer;
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+pub use transfer::{Offer, Transfer, TransferEnd, TransferEndRefusal, TransferRefusal, TransferState, begin_transfer};
 
 /// The SHA-256 of a certificate's DER: how the registry names it. Printed as 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -207,6 +212,22 @@ pub const fn change_status(
         (S::Active, S::Active) | (S::Inactive, S::Inactive) | (S::Revoked, S::Revoked) => Ok(StatusChange::Unchanged),
         (S::Revoked, _) => Err(StatusRefusal::Revoked),
         (S::Active | S::Inactive | S::RegisterInactive | S::PendingActivation, _) => Ok(StatusChange::To(wanted)),
+    }
+}
+
+/// AttachPolicy and AttachThingPrincipal: may something be attached? Not while the certificate is offered to another
+/// account, because attachments stay behind.
+///
+/// # Errors
+/// [`StatusRefusal::PendingTransfer`].
+pub const fn may_attach(status: CertificateStatus) -> Result<(), StatusRefusal> {
+    match status {
+        CertificateStatus::PendingTransfer => Err(StatusRefusal::PendingTransfer),
+        CertificateStatus::Active
+        | CertificateStatus::Inactive
+        | CertificateStatus::Revoked
+        | CertificateStatus::RegisterInactive
+        | CertificateStatus::PendingActivation => Ok(()),
     }
 }
 

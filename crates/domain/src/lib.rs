@@ -7,6 +7,7 @@
 
 pub mod admission;
 pub mod arn;
+pub mod ca;
 pub mod certificate;
 pub mod client_id;
 pub mod endpoint;

@@ -33,6 +33,11 @@ pub const KEY_PAIR_QUEUE: usize = 64;
 /// RSA key pairs made at once for waiting calls: each takes a core for a tenth of a second or more. (Ours.)
 pub const KEY_PAIR_CORES: usize = 2;
 
+/// Refusals kept of one certificate. (Ours.)
+pub const REFUSALS_PER_CERTIFICATE: u32 = 20;
+/// Refusals kept in total. (Ours.)
+pub const REFUSALS: u32 = 100_000;
+
 /// Versions of a policy.
 pub const POLICY_VERSIONS: u32 = 5;
 /// A policy document, in characters without white space.
