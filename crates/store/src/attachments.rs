@@ -81,14 +81,14 @@ impl Store {
 }
 
 impl Batch {
-    /// Attaches a policy to a certificate. Conflict when one of them is missing, when it is attached already, or when the
-    /// certificate has all the policies it may have.
+    /// Attaches a policy to a certificate. Conflict when one of them is missing, when it is attached already, when the
+    /// certificate has all the policies it may have, or when it is PENDING_TRANSFER.
     pub fn attach_policy(&mut self, scope: Scope, name: &PolicyName, certificate_id: CertificateId, now: Timestamp) {
         let Scope { account, region } = scope;
         self.write(
             1,
             "UPDATE certificates SET policy_count = policy_count + 1 WHERE certificate_id = $1 AND account = $2 \
-             AND region = $3 AND policy_count < $4",
+             AND region = $3 AND policy_count < $4 AND status <> 'PENDING_TRANSFER'",
             params![certificate_id, account, region, limits::POLICIES_PER_CERTIFICATE],
         );
         self.write(

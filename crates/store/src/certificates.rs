@@ -6,7 +6,7 @@ use gatehouse_domain::name::PolicyName;
 use gatehouse_domain::scope::{AccountId, Scope};
 use gatehouse_domain::time::Timestamp;
 
-use crate::engine::{Row, params};
+use crate::engine::{Columns, Row, params};
 use crate::thing_attachments::{self, ThingAttachment};
 use crate::{Batch, Error, Page, Store, attachments};
 
@@ -62,19 +62,29 @@ pub struct AdmissionRecord {
     pub things: Vec<ThingAttachment>,
 }
 
+/// What [`read_columns`] reads, of the table `c`.
+macro_rules! columns {
+    () => {
+        "c.account, c.region, c.certificate_id, c.status, c.mode, c.ca_certificate_id, c.previous_owned_by, \
+         c.generation_id, c.customer_version, c.created_at, c.last_modified_at, c.not_before, c.not_after, \
+         c.policy_count, c.thing_count"
+    };
+}
+pub(crate) use columns;
+
 macro_rules! select {
     ($rest:literal) => {
-        concat!(
-            "SELECT account, region, certificate_id, status, mode, ca_certificate_id, previous_owned_by, generation_id, ",
-            "customer_version, created_at, last_modified_at, not_before, not_after, policy_count, thing_count ",
-            "FROM certificates ",
-            $rest
-        )
+        concat!("SELECT ", columns!(), " FROM certificates c ", $rest)
     };
 }
 
+pub(crate) const TABLE: &str = "certificates";
+
 fn read(row: Row) -> Result<CertificateRecord, Error> {
-    let mut columns = row.of("certificates");
+    read_columns(&mut row.of(TABLE))
+}
+
+pub(crate) fn read_columns(columns: &mut Columns) -> Result<CertificateRecord, Error> {
     Ok(CertificateRecord {
         scope: Scope::new(columns.parsed("account")?, columns.parsed("region")?),
         certificate_id: columns.certificate_id("certificate_id")?,
@@ -113,7 +123,8 @@ impl Store {
         row.map(|row| row.of("certificate_pems").text("pem")).transpose()
     }
 
-    /// The certificates of a scope by creation.
+    /// The certificates of a scope by creation, and among them those that are offered to its account, as they stand with
+    /// whoever offers them. An offer of a certificate that the scope has already is left out: the id names the scope's own.
     ///
     /// # Errors
     /// [`Error::Unavailable`] or [`Error::Corrupt`].
@@ -122,9 +133,49 @@ impl Store {
         scope: Scope,
         page: Page<(Timestamp, CertificateId)>,
     ) -> Result<Vec<CertificateRecord>, Error> {
-        let (sql, params) = page.complete(
-            select!("WHERE account = $1 AND region = $2"),
+        let cursor = || page.after.map(|(at, id)| params![at, id]);
+        let (own, params) = page.complete(
+            select!("WHERE c.account = $1 AND c.region = $2"),
             params![scope.account, scope.region],
+            &["c.created_at", "c.certificate_id"],
+            cursor(),
+        );
+        let (offered, mut params) = page.complete(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM transfers t JOIN certificates c ON c.certificate_id = t.certificate_id AND c.account = t.account ",
+                "AND c.region = t.region WHERE t.target = $1 AND t.region = $2 AND t.is_pending = 1 ",
+                "AND NOT EXISTS (SELECT 1 FROM certificates o WHERE o.certificate_id = t.certificate_id ",
+                "AND o.account = $1 AND o.region = $2)"
+            ),
+            params,
+            &["t.certificate_created_at", "t.certificate_id"],
+            cursor(),
+        );
+        params.push(page.limit.into());
+        let (direction, limit) = (if page.ascending { "ASC" } else { "DESC" }, params.len());
+        // Each half ends by itself, so that the page costs the same however many there are.
+        let sql = format!(
+            "SELECT * FROM ({own}) AS own UNION ALL SELECT * FROM ({offered}) AS offered \
+             ORDER BY created_at {direction}, certificate_id {direction} LIMIT ${limit}"
+        );
+        self.list(&sql, &params, read).await
+    }
+
+    /// The certificates of a scope that a CA signed, by creation.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] or [`Error::Corrupt`].
+    pub async fn certificates_by_ca(
+        &self,
+        scope: Scope,
+        ca_certificate_id: CertificateId,
+        page: Page<(Timestamp, CertificateId)>,
+    ) -> Result<Vec<CertificateRecord>, Error> {
+        let (sql, params) = page.complete(
+            select!("WHERE account = $1 AND region = $2 AND ca_certificate_id = $3"),
+            params![scope.account, scope.region, ca_certificate_id],
             &["created_at", "certificate_id"],
             page.after.map(|(at, id)| params![at, id]),
         );
@@ -263,5 +314,7 @@ impl Batch {
         }
         let sql = "DELETE FROM certificate_pems WHERE certificate_id = $1 AND account = $2 AND region = $3";
         self.write(1, sql, key());
+        let sql = "DELETE FROM transfers WHERE certificate_id = $1 AND account = $2 AND region = $3";
+        self.write_any(sql, key());
     }
 }

@@ -118,7 +118,7 @@ impl Store {
 
 impl Batch {
     /// Attaches a certificate to a thing. Conflict when one of them is missing, when it is attached already, when it is
-    /// exclusive to another thing, or when it is to become exclusive while attached elsewhere.
+    /// exclusive to another thing, when it is to become exclusive while attached elsewhere, or when it is PENDING_TRANSFER.
     pub fn attach_thing_principal(
         &mut self,
         scope: Scope,
@@ -130,10 +130,10 @@ impl Batch {
         let Scope { account, region } = scope;
         let sql = if exclusive {
             "UPDATE certificates SET thing_count = 1, exclusive_thing_count = 1 WHERE certificate_id = $1 \
-             AND account = $2 AND region = $3 AND thing_count = 0"
+             AND account = $2 AND region = $3 AND thing_count = 0 AND status <> 'PENDING_TRANSFER'"
         } else {
             "UPDATE certificates SET thing_count = thing_count + 1 WHERE certificate_id = $1 AND account = $2 \
-             AND region = $3 AND exclusive_thing_count = 0"
+             AND region = $3 AND exclusive_thing_count = 0 AND status <> 'PENDING_TRANSFER'"
         };
         self.write(1, sql, params![certificate_id, account, region]);
         self.write(

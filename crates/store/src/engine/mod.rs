@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
-pub(crate) use value::{Row, Value, params};
+pub(crate) use value::{Columns, Row, Value, params, storable};
 
 use crate::metrics::Counters;
 use crate::{Error, StoreKind, StoreSettings};

@@ -38,6 +38,7 @@ macro_rules! from {
 from! {
     i64 => |value| Self::Int(value);
     u32 => |value| Self::Int(i64::from(value));
+    u16 => |value| Self::Int(i64::from(value));
     bool => |value| Self::Int(i64::from(value));
     &str => |value| Self::Text(value.to_owned());
     String => |value| Self::Text(value);
@@ -62,6 +63,11 @@ where
     }
 }
 
+/// Free text from outside in a form that every engine stores: PostgreSQL has no NUL in text.
+pub(crate) fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 /// A row of an answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Row(pub(crate) Vec<Value>);
@@ -80,6 +86,11 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
+    /// The columns that follow belong to another table.
+    pub(crate) fn next_table(self, table: &'static str) -> Self {
+        Self { table, ..self }
+    }
+
     const fn corrupt(&self, column: &'static str) -> Error {
         Error::Corrupt { table: self.table, column }
     }
@@ -117,6 +128,10 @@ impl Columns {
 
     pub(crate) fn count(&mut self, column: &'static str) -> Result<u32, Error> {
         u32::try_from(self.int(column)?).map_err(|_| self.corrupt(column))
+    }
+
+    pub(crate) fn port(&mut self, column: &'static str) -> Result<u16, Error> {
+        u16::try_from(self.int(column)?).map_err(|_| self.corrupt(column))
     }
 
     pub(crate) fn flag(&mut self, column: &'static str) -> Result<bool, Error> {

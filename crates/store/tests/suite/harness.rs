@@ -131,6 +131,12 @@ impl Db {
             "settings",
             "issuances",
             "change_log",
+            "ca_certificates",
+            "ca_certificate_pems",
+            "ca_subjects",
+            "registration_codes",
+            "transfers",
+            "refusals",
         ];
         let counts: Vec<String> = tables.iter().map(|table| format!("(SELECT COUNT(*) FROM {table})")).collect();
         self.number(&format!("SELECT {}", counts.join(" + "))).await
