@@ -115,12 +115,13 @@ pub fn malformed_policy(refusal: &InvalidPolicy) -> Error {
     Error::refused(Code::MalformedPolicyException, format!("the policy document is refused: {refusal}"))
 }
 
-/// Reads a policy version id. Ids are counted up, so one with more digits than a count has never existed.
+/// Reads a policy version id. Ids are counted up and have no leading zeros.
 ///
 /// # Errors
-/// `ResourceNotFoundException` for an id too large to exist.
+/// `ResourceNotFoundException` for an id that has never existed.
 pub fn policy_version_id(text: &str) -> Result<i64, Error> {
-    text.parse().map_err(|_| Error::not_found(format!("no policy has a version {text}")))
+    let id = text.parse().ok().filter(|id: &i64| id.to_string() == text);
+    id.ok_or_else(|| Error::not_found(format!("no policy has a version {text}")))
 }
 
 /// A policy in a list.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// A control API body, in bytes. (Ours; the largest input of the model fits.)
 pub const API_BODY_BYTES: usize = 1024 * 1024;
+/// Bodies of the control API in memory at once, in bytes, over all callers. (Ours.)
+pub const API_BODIES_BYTES: usize = 256 * 1024 * 1024;
 /// How far a SigV4 date may lie from our clock.
 pub const SIGV4_CLOCK_SKEW: Duration = Duration::from_secs(15 * 60);
 /// Items on a page when the caller does not say.
@@ -46,6 +48,10 @@ pub const POLICY_CHARACTERS: usize = 2048;
 pub const POLICY_CHARACTERS_RAW: usize = 404_600;
 /// Policies attached to one certificate.
 pub const POLICIES_PER_CERTIFICATE: u32 = 10;
+/// Policies that TestAuthorization adds or leaves out at once. (Ours.)
+pub const POLICIES_TESTED: usize = 10;
+/// Resources that TestAuthorization looks at for one action. (Ours.)
+pub const RESOURCES_TESTED: usize = 100;
 /// Attributes of a thing without a thing type.
 pub const THING_ATTRIBUTES: usize = 3;
 /// Attributes of a thing with a thing type.
@@ -97,6 +103,12 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HANDSHAKES_AT_ONCE: usize = 4096;
 /// Connections to a gateway at once. (Ours.)
 pub const CONNECTIONS: usize = 200_000;
+/// Log lines a second about refused strangers; the metrics count all of them. (Ours.)
+pub const REFUSAL_LINES_PER_SECOND: u32 = 50;
+/// Characters of a stranger's text that a log line shows. (Ours.)
+pub const LOGGED_CHARACTERS: usize = 128;
+/// Arrivals (handshake, waiting for CONNECT) from one address, or one IPv6 /64, at once; more are closed. (Ours.)
+pub const ARRIVALS_PER_SOURCE: usize = 1024;
 /// How long a node may be unable to read the change log before it admits nobody new. (Ours.)
 pub const LOG_SILENCE: Duration = Duration::from_secs(5);
 /// How often the change log is read for changes made by other processes. (Ours.)

@@ -85,6 +85,18 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// The event of AWS's log that tells this refusal: who the device is could not be established, or what it may do
+    /// forbade the connection.
+    #[must_use]
+    pub const fn aws_event(self) -> &'static str {
+        match self {
+            Self::PolicyDenied | Self::ClientId => "Connect",
+            _ => "Connection.AuthNError",
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     /// The sentence a client may see (MQTT 5 reason string): what is wrong, and what mends it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -34,6 +34,7 @@ pub(crate) struct DeviceIdentity {
     scope: Scope,
     certificate_id: CertificateId,
     not_after: Timestamp,
+    is_named: bool,
     /// Held, not asked: as long as it lives the registry's changes find the device.
     _presence: Presence,
 }
@@ -47,6 +48,11 @@ impl DeviceIdentity {
     /// The certificate.
     pub(crate) const fn certificate_id(&self) -> CertificateId {
         self.certificate_id
+    }
+
+    /// Whether the ClientHello named the endpoint.
+    pub(crate) const fn is_named(&self) -> bool {
+        self.is_named
     }
 
     /// The last moment of the certificate's validity.
@@ -89,6 +95,7 @@ impl Admission {
                     scope: endpoint.scope,
                     certificate_id,
                     not_after: record.certificate.not_after,
+                    is_named: endpoint.is_named,
                     _presence: presence,
                 };
                 Ok(Admitted { identity, certificate, record })

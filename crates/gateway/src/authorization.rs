@@ -1,5 +1,5 @@
 //! Step 5: what an admitted device may do. Each operation is asked of the policies that are attached to its
-//! certificate *now*: a change since the last operation is noticed by a count, and the policies are looked up again.
+//! certificate *now*: what has changed since the last operation is marked, and looked up again.
 //!
 //! A decision in favour is an [`Authorized`] value, which only this module can make and which the steps that act demand.
 
@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use gatehouse_broker::Mailbox;
+use gatehouse_domain::admission::admit;
 use gatehouse_domain::arn::Prefix;
 use gatehouse_domain::client_id::ClientId;
 use gatehouse_domain::policy::{
@@ -21,7 +22,8 @@ use gatehouse_domain::time::Timestamp;
 use gatehouse_domain::topic::{TopicFilter, TopicName};
 use gatehouse_store::{AdmissionRecord, ThingAttachment};
 
-use crate::registry::{Registry, ScopeChanges};
+use crate::in_force::Current;
+use crate::registry::Registry;
 
 /// The policies say yes to `A`.
 pub(crate) struct Authorized<A> {
@@ -45,9 +47,8 @@ pub(crate) struct Denied;
 pub(crate) struct Authorization {
     scope: Scope,
     facts: ConnectionFacts,
-    policies: Box<[Arc<PolicyDocument>]>,
-    changes: Arc<ScopeChanges>,
-    seen: (u64, u64),
+    policies: Box<[Arc<Current<PolicyDocument>>]>,
+    thing: Option<Arc<Current<ThingFacts>>>,
     /// Where the ARN of a resource is written; kept so that no message costs an allocation.
     arn: String,
     arn_prefix_len: usize,
@@ -85,8 +86,7 @@ impl Authorization {
                 thing: None,
             },
             policies: Box::default(),
-            changes: registry.changes(scope),
-            seen: (0, 0),
+            thing: None,
             arn_prefix_len: arn.len(),
             arn,
         };
@@ -94,21 +94,29 @@ impl Authorization {
         Ok(authorization)
     }
 
-    /// Looks the permissions up again if anything they stand on has changed. `mailbox` says whether the certificate's
-    /// own attachments did.
+    /// Looks the permissions up again if anything they stand on has changed, and judges the certificate anew when its
+    /// record was read for it. `mailbox` says whether the certificate's own record or attachments changed.
     ///
     /// # Errors
-    /// `Deleted` when the certificate is gone, `RegistryUnavailable`.
-    pub(crate) async fn refresh(&mut self, registry: &Registry, mailbox: &Mailbox) -> Result<(), Refusal> {
-        let attachments_changed = mailbox.take_stale();
-        let (policies, things) = self.changes.now();
-        let thing_changed = self.facts.thing.is_some() && things != self.seen.1;
-        if !attachments_changed && policies == self.seen.0 && !thing_changed {
+    /// Why the device may not be connected any more, or `RegistryUnavailable`.
+    pub(crate) async fn refresh(
+        &mut self,
+        registry: &Registry,
+        mailbox: &Mailbox,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let is_superseded = self.policies.iter().any(|policy| policy.is_superseded())
+            || self.thing.as_ref().is_some_and(|thing| thing.is_superseded());
+        if !mailbox.take_stale() && !is_superseded {
             return Ok(());
         }
         let Some(certificate_id) = self.facts.certificate_id else { return Ok(()) };
         let loaded = match registry.admission(self.scope, certificate_id).await {
-            Ok(Some(record)) => self.apply(registry, record).await,
+            // The connection was admitted at its endpoint; only the record can have changed.
+            Ok(Some(record)) => match admit(Some(&record.certificate.registration()), true, now) {
+                Ok(()) => self.apply(registry, record).await,
+                Err(refusal) => Err(refusal),
+            },
             Ok(None) => Err(Refusal::Deleted),
             Err(refusal) => Err(refusal),
         };
@@ -120,24 +128,15 @@ impl Authorization {
     }
 
     async fn apply(&mut self, registry: &Registry, record: AdmissionRecord) -> Result<(), Refusal> {
-        // Counted before reading: a change during the reads is noticed at the next operation.
-        let seen = self.changes.now();
         let policies = registry.policies(self.scope, record.policies).await?;
         let attachments: Vec<Attachment> = record.things.iter().map(ThingAttachment::rule).collect();
         let client_id = self.facts.client_id.as_ref().map_or("", ClientId::as_str);
-        let thing = match associated(&attachments, client_id) {
+        self.thing = match associated(&attachments, client_id) {
             Some(attachment) => registry.thing(self.scope, &attachment.thing_name).await?,
             None => None,
         };
-        self.facts.thing = thing.map(|thing| {
-            Arc::new(ThingFacts {
-                name: thing.name,
-                thing_type_name: thing.thing_type_name,
-                attributes: thing.attributes,
-            })
-        });
-        self.policies = policies.into_boxed_slice();
-        self.seen = seen;
+        self.facts.thing = self.thing.as_deref().map(|thing| Arc::new(ThingFacts::clone(thing)));
+        self.policies = policies;
         Ok(())
     }
 
@@ -182,7 +181,7 @@ impl Authorization {
 
     fn ask<A>(&self, action: &'static str, context: &ConnectionContext<'_>) -> Result<Authorized<A>, Denied> {
         let request = Request { action, resource: &self.arn, context };
-        if evaluate(self.policies.iter().map(Arc::as_ref), &request).is_allowed() {
+        if evaluate(self.policies.iter().map(|policy| &***policy), &request).is_allowed() {
             Ok(Authorized { action: PhantomData })
         } else {
             Err(Denied)

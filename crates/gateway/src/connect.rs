@@ -2,6 +2,7 @@
 //! policy must allow `iot:Connect`. This is also where a refusal, whatever step it came from, is told to the device.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use gatehouse_domain::client_id::ClientId;
@@ -15,6 +16,9 @@ use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use crate::socket;
+
+/// How long telling a refusal, and closing, may take each: a place for arrivals is held meanwhile.
+const LAST_WORD: Duration = Duration::from_secs(2);
 
 /// How a device learns that it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,12 +106,12 @@ impl Arriving {
                 self.stream.write_all(&out).await?;
                 self.stream.flush().await
             };
-            let _peer_gone = timeout(limits::CONNECT_TIMEOUT, told).await;
+            let _peer_gone = timeout(LAST_WORD, told).await;
         }
     }
 
     async fn close(mut self) {
-        let _peer_gone = timeout(limits::CONNECT_TIMEOUT, self.stream.shutdown()).await;
+        let _peer_gone = timeout(LAST_WORD, self.stream.shutdown()).await;
     }
 }
 

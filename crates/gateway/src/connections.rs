@@ -60,13 +60,6 @@ impl Connections {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Whether `certificate_id` is connected in `scope`.
-    pub(crate) fn has(&self, scope: Scope, certificate_id: CertificateId) -> bool {
-        self.shard(certificate_id).is_some_and(|shard| {
-            shard.lock().get(&certificate_id).is_some_and(|all| all.iter().any(|(s, _)| *s == scope))
-        })
-    }
-
     /// Every certificate that is connected, with its scope.
     pub(crate) fn certificates(&self) -> Vec<(Scope, CertificateId)> {
         let mut all = Vec::new();

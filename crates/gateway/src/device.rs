@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::BytesMut;
-use gatehouse_broker::Mailbox;
+use gatehouse_broker::{CloseReason, Mailbox};
 use gatehouse_control::random::uuid;
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_mqtt::packet::Connect;
@@ -102,10 +102,13 @@ impl Gateway {
             let connecting = Connecting {
                 client_id: client.client_id.clone(),
                 source_ip: known.peer.ip(),
-                domain_name: known.sni.clone(),
+                // Only an endpoint's name is one that the device cannot choose freely.
+                domain_name: identity.is_named().then(|| known.sni.clone()).flatten(),
                 names: Arc::new(certificate.names()),
             };
             let mut authorization = Authorization::load(&self.shared.registry, record, connecting).await?;
+            // The record was read before CONNECT came, which may be a while ago.
+            authorization.refresh(&self.shared.registry, &mailbox, self.shared.clock.now()).await?;
             self.permit(&mut authorization, connect, will.as_ref())?;
             Ok::<(NamedClient, Authorization), Refusal>((client, authorization))
         };
@@ -118,6 +121,12 @@ impl Gateway {
             }
         };
 
+        // Cut on the way in: nobody else's session may be taken over any more.
+        if let Some(CloseReason::Refused(refusal)) = mailbox.close_reason() {
+            let turned_away = turned_away(refusal);
+            self.turn_away(arriving, connect, &turned_away, &known).await;
+            return None;
+        }
         let guard = self.broker.connect(identity.scope(), client.client_id.clone(), Arc::clone(&mailbox));
         let mut outbound = BytesMut::new();
         let connack = connection.connack(with_assigned_id(offers, &client));
@@ -172,7 +181,10 @@ impl Gateway {
         let end = session.run().await;
         self.metrics.connections.dec();
         match &end {
-            End::Refused(refusal) => self.metrics.cut(*refusal, 1),
+            End::Refused(refusal) => {
+                self.metrics.cut(*refusal, 1);
+                tracing::info!(%scope, %certificate_id, reason = refusal.label(), connections = 1, "connections cut");
+            }
             End::Disconnected { .. } | End::Lost | End::Silent | End::Closed(_) | End::Broke { .. } => {}
         }
         tracing::debug!(event_type = "Disconnect", %certificate_id, %scope, source_ip = %peer.ip(), ?end, "device gone");
@@ -207,7 +219,7 @@ impl Gateway {
     }
 
     fn file(&self, turned_away: &TurnedAway, client_id: Option<&str>, known: &Known) {
-        Report {
+        let report = Report {
             refusal: turned_away.refusal,
             certificate_id: turned_away.certificate_id,
             scope: turned_away.scope,
@@ -215,7 +227,7 @@ impl Gateway {
             peer: known.peer,
             sni: known.sni.as_deref(),
             tls_version: known.tls_version,
-        }
-        .file(&self.metrics);
+        };
+        self.reporter.file(&report, self.shared.clock.now());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The story is told by [`Gateway::device`], and each step has a file:
 //!
-//! 1. `listen` – a permit, then accept; nothing a stranger controls is awaited in the accept loop.
+//! 1. `listen` – a place, then accept; `arrivals` – one source cannot take all places.
 //! 2. `tls` – ClientHello and handshake; `possession` – the peer proves that it holds its certificate's key.
 //! 3. `endpoint` – SNI picks the scope; `admission` – the registry decides, and makes a `DeviceIdentity`.
 //! 4. `connect` – MQTT CONNECT by a deadline, the client id, `iot:Connect`; refusals are told here.
@@ -13,11 +13,13 @@
 //! Invariant: every "no" to a device is a [`gatehouse_domain::refusal::Refusal`] and goes through `report`.
 
 mod admission;
+mod arrivals;
 mod authorization;
 mod connect;
 mod connections;
 mod device;
 mod endpoint;
+mod in_force;
 mod listen;
 mod metrics;
 mod possession;
@@ -43,10 +45,13 @@ pub use crate::endpoint::SniPolicy;
 pub use crate::tls::{Alpn, ServerChain, ServerChains};
 
 use crate::admission::Admission;
+use crate::arrivals::Arrivals;
 use crate::connections::Connections;
 use crate::endpoint::Endpoints;
+use crate::listen::Places;
 use crate::metrics::{LogLag, Metrics};
 use crate::registry::Registry;
+use crate::report::Reporter;
 use crate::session::Shared;
 use crate::tls::Tls;
 use crate::watch::Watch;
@@ -91,6 +96,9 @@ pub struct Gateway {
     watch: Arc<Watch>,
     connections: Arc<Connections>,
     metrics: Arc<Metrics>,
+    reporter: Reporter,
+    places: Places,
+    arrivals: Arrivals,
     follower: parking_lot::Mutex<Option<ChangeFollower>>,
 }
 
@@ -142,7 +150,10 @@ impl Gateway {
             mqtt: connect::settings(),
             watch,
             connections,
+            reporter: Reporter::new(Arc::clone(&metrics)),
             metrics,
+            places: Places::new(),
+            arrivals: Arrivals::default(),
             follower: parking_lot::Mutex::new(Some(follower)),
         }))
     }

@@ -1,4 +1,5 @@
-//! Step 1: a permit, then accept. The loop waits for nothing that a stranger controls.
+//! Step 1: a place, then accept. The loop waits for nothing but a free place, and places are held for a bounded time:
+//! arrivals have deadlines, and one source cannot take them all.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,29 +10,51 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use crate::Gateway;
+use crate::arrivals::Arrival;
 use crate::tls::Alpn;
 
 /// Between attempts to accept when the system has no file descriptors left.
 const EXHAUSTED: Duration = Duration::from_millis(50);
 
+/// Places for connections, shared by all listeners of the gate.
+pub(crate) struct Places {
+    connections: Arc<Semaphore>,
+    handshakes: Arc<Semaphore>,
+}
+
+impl Places {
+    pub(crate) fn new() -> Self {
+        Self {
+            connections: Arc::new(Semaphore::new(limits::CONNECTIONS)),
+            handshakes: Arc::new(Semaphore::new(limits::HANDSHAKES_AT_ONCE)),
+        }
+    }
+}
+
 impl Gateway {
     /// Takes in devices on `listener` until `stop` changes. Connections that live on are ended by
     /// [`Gateway::shut_down`].
     pub async fn listen(self: Arc<Self>, listener: TcpListener, alpn: Alpn, mut stop: watch::Receiver<bool>) {
-        let connections = Arc::new(Semaphore::new(limits::CONNECTIONS));
-        let handshakes = Arc::new(Semaphore::new(limits::HANDSHAKES_AT_ONCE));
         loop {
-            let Ok(connection) = Arc::clone(&connections).acquire_owned().await else { return };
-            let Ok(handshake) = Arc::clone(&handshakes).acquire_owned().await else { return };
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
+            let next = async {
+                let connection = Arc::clone(&self.places.connections).acquire_owned().await.ok()?;
+                let handshake = Arc::clone(&self.places.handshakes).acquire_owned().await.ok()?;
+                Some((connection, handshake, listener.accept().await))
+            };
+            let next = tokio::select! {
+                next = next => next,
                 _ = stop.changed() => return,
             };
+            let Some((connection, handshake, accepted)) = next else { return };
             match accepted {
                 Ok((tcp, peer)) => {
+                    let Some(arrival) = self.arrivals.enter(peer.ip(), handshake) else {
+                        self.metrics.handshake_failed("too-many-from-source");
+                        continue;
+                    };
                     let gateway = Arc::clone(&self);
                     tokio::spawn(async move {
-                        gateway.welcome(tcp, peer, alpn, handshake).await;
+                        gateway.welcome(tcp, peer, alpn, arrival).await;
                         drop(connection);
                     });
                 }
@@ -44,17 +67,11 @@ impl Gateway {
         }
     }
 
-    async fn welcome(
-        self: Arc<Self>,
-        tcp: TcpStream,
-        peer: SocketAddr,
-        alpn: Alpn,
-        handshake: tokio::sync::OwnedSemaphorePermit,
-    ) {
+    async fn welcome(self: Arc<Self>, tcp: TcpStream, peer: SocketAddr, alpn: Alpn, arrival: Arrival) {
         let _kept_slow = tcp.set_nodelay(true);
         // Boxed, so that the memory of the arrival is given back when the session begins.
         let session = Box::pin(Arc::clone(&self).device(tcp, peer, alpn)).await;
-        drop(handshake);
+        drop(arrival);
         if let Some(session) = session {
             self.live(session, peer).await;
         }

@@ -1,58 +1,34 @@
-//! The gateway's view of the registry: reads that must be fresh go to the store; parsed policies are kept until the
-//! change log says that they changed.
-//!
-//! Invariant: nothing read before a change is kept after it. A reader notes the change count before it reads and keeps
-//! its result only if the count still stands.
+//! The gateway's view of the registry. Records are read fresh from the store; policies and things, which many
+//! connections share, are read once and kept for as long as they are in force.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use gatehouse_domain::certificate::{CertificateId, CertificateMode};
 use gatehouse_domain::endpoint::EndpointPrefix;
 use gatehouse_domain::event::Event;
 use gatehouse_domain::name::{PolicyName, ThingName};
-use gatehouse_domain::policy::PolicyDocument;
+use gatehouse_domain::policy::{PolicyDocument, ThingFacts};
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
-use gatehouse_store::{AdmissionRecord, Store, ThingRecord};
-use parking_lot::RwLock;
-use quick_cache::sync::Cache;
+use gatehouse_store::{AdmissionRecord, Store};
 
-/// Parsed policies kept.
+use crate::in_force::{Current, InForce};
+
+/// Parsed policies kept although nobody stands on them.
 const POLICIES: usize = 20_000;
+/// Things kept although nobody stands on them.
+const THINGS: usize = 1_000;
 
 /// The registry as the gateway reads it.
 pub(crate) struct Registry {
     store: Store,
-    policies: Cache<(Scope, PolicyName), Arc<PolicyDocument>>,
-    policy_changes: AtomicU64,
-    scopes: RwLock<HashMap<Scope, Arc<ScopeChanges>>>,
-}
-
-/// How often what concerns many connections of a scope has changed. A connection that was authorised under another
-/// count looks again at its next operation.
-#[derive(Debug, Default)]
-pub(crate) struct ScopeChanges {
-    policies: AtomicU64,
-    things: AtomicU64,
-}
-
-impl ScopeChanges {
-    /// The counts as they stand.
-    pub(crate) fn now(&self) -> (u64, u64) {
-        (self.policies.load(Ordering::Acquire), self.things.load(Ordering::Acquire))
-    }
+    policies: InForce<(Scope, PolicyName), PolicyDocument>,
+    things: InForce<(Scope, ThingName), ThingFacts>,
 }
 
 impl Registry {
     pub(crate) fn new(store: Store) -> Self {
-        Self {
-            store,
-            policies: Cache::new(POLICIES),
-            policy_changes: AtomicU64::new(0),
-            scopes: RwLock::new(HashMap::new()),
-        }
+        Self { store, policies: InForce::new(POLICIES), things: InForce::new(THINGS) }
     }
 
     /// The certificate's record in `scope`, with what is attached to it, as committed now.
@@ -70,9 +46,24 @@ impl Registry {
         self.store.scope_of_prefix(prefix).await.map_err(|error| unavailable(&error))
     }
 
-    /// A thing as committed now.
-    pub(crate) async fn thing(&self, scope: Scope, name: &ThingName) -> Result<Option<ThingRecord>, Refusal> {
-        self.store.thing(scope, name).await.map_err(|error| unavailable(&error))
+    /// A thing as policies see it.
+    pub(crate) async fn thing(
+        &self,
+        scope: Scope,
+        name: &ThingName,
+    ) -> Result<Option<Arc<Current<ThingFacts>>>, Refusal> {
+        let key = (scope, name.clone());
+        if let Some(thing) = self.things.get(&key) {
+            return Ok(Some(thing));
+        }
+        let before = self.things.before_reading();
+        let stored = self.store.thing(scope, name).await.map_err(|error| unavailable(&error))?;
+        let facts = stored.map(|thing| ThingFacts {
+            name: thing.name,
+            thing_type_name: thing.thing_type_name,
+            attributes: thing.attributes,
+        });
+        Ok(facts.map(|facts| self.things.put(key, facts, before)))
     }
 
     /// The documents in force of the policies `names`. One that was deleted meanwhile is left out: deleting needs it
@@ -81,22 +72,20 @@ impl Registry {
         &self,
         scope: Scope,
         names: Vec<PolicyName>,
-    ) -> Result<Vec<Arc<PolicyDocument>>, Refusal> {
+    ) -> Result<Box<[Arc<Current<PolicyDocument>>]>, Refusal> {
         let mut documents = Vec::with_capacity(names.len());
         for name in names {
-            if let Some(document) = self.policy(scope, name).await? {
-                documents.push(document);
-            }
+            documents.extend(self.policy(scope, name).await?);
         }
-        Ok(documents)
+        Ok(documents.into_boxed_slice())
     }
 
-    async fn policy(&self, scope: Scope, name: PolicyName) -> Result<Option<Arc<PolicyDocument>>, Refusal> {
+    async fn policy(&self, scope: Scope, name: PolicyName) -> Result<Option<Arc<Current<PolicyDocument>>>, Refusal> {
         let key = (scope, name);
         if let Some(document) = self.policies.get(&key) {
             return Ok(Some(document));
         }
-        let before = self.policy_changes.load(Ordering::Acquire);
+        let before = self.policies.before_reading();
         let stored = self.store.default_policy_document(scope, &key.1).await.map_err(|error| unavailable(&error))?;
         let Some((_, text)) = stored else { return Ok(None) };
         // A document that cannot be read might have denied something: nobody passes on the strength of the others.
@@ -104,33 +93,14 @@ impl Registry {
             tracing::error!(%scope, policy = %key.1, %error, "a stored policy cannot be read");
             Refusal::RegistryUnavailable
         })?;
-        let document = Arc::new(document);
-        self.policies.insert(key.clone(), Arc::clone(&document));
-        if self.policy_changes.load(Ordering::Acquire) != before {
-            self.policies.remove(&key);
-        }
-        Ok(Some(document))
-    }
-
-    /// The change counts of `scope`, shared by its connections.
-    pub(crate) fn changes(&self, scope: Scope) -> Arc<ScopeChanges> {
-        if let Some(changes) = self.scopes.read().get(&scope) {
-            return Arc::clone(changes);
-        }
-        Arc::clone(self.scopes.write().entry(scope).or_default())
+        Ok(Some(self.policies.put(key, document, before)))
     }
 
     /// Forgets what `event` has made old.
     pub(crate) fn forget(&self, event: &Event) {
         match event {
-            Event::Policy { scope, policy_name } => {
-                self.policy_changes.fetch_add(1, Ordering::AcqRel);
-                self.policies.remove(&(*scope, policy_name.clone()));
-                self.changes(*scope).policies.fetch_add(1, Ordering::AcqRel);
-            }
-            Event::Thing { scope, .. } => {
-                self.changes(*scope).things.fetch_add(1, Ordering::AcqRel);
-            }
+            Event::Policy { scope, policy_name } => self.policies.supersede(&(*scope, policy_name.clone())),
+            Event::Thing { scope, thing_name } => self.things.supersede(&(*scope, thing_name.clone())),
             Event::Certificate { .. }
             | Event::CertificatePolicies { .. }
             | Event::CertificateThings { .. }
@@ -140,11 +110,8 @@ impl Registry {
 
     /// Forgets everything: the change log was not followed for too long to know what is old.
     pub(crate) fn forget_all(&self) {
-        self.policy_changes.fetch_add(1, Ordering::AcqRel);
-        self.policies.clear();
-        for changes in self.scopes.read().values() {
-            changes.policies.fetch_add(1, Ordering::AcqRel);
-        }
+        self.policies.supersede_all();
+        self.things.supersede_all();
     }
 }
 

@@ -1,10 +1,16 @@
-//! A refusal is a first-class outcome: one log event with stable field names, one metric.
+//! A refusal is a first-class outcome: one metric, and one log event with stable field names. Strangers cannot make us
+//! write without bound: their texts are clipped, and beyond so many lines a second the rest are counted.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use gatehouse_domain::certificate::CertificateId;
+use gatehouse_domain::limits;
+use gatehouse_domain::rate_limit::RateLimit;
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
+use gatehouse_domain::time::Timestamp;
+use parking_lot::Mutex;
 
 use crate::metrics::Metrics;
 
@@ -19,24 +25,37 @@ pub(crate) struct Report<'a> {
     pub(crate) tls_version: &'static str,
 }
 
-impl Report<'_> {
-    /// Writes the event and counts it.
-    pub(crate) fn file(&self, metrics: &Metrics) {
-        metrics.refused(self.refusal);
+/// Files reports.
+pub(crate) struct Reporter {
+    metrics: Arc<Metrics>,
+    lines: Mutex<RateLimit>,
+}
+
+impl Reporter {
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics, lines: Mutex::new(RateLimit::new(limits::REFUSAL_LINES_PER_SECOND)) }
+    }
+
+    /// Counts the refusal and writes its event.
+    pub(crate) fn file(&self, report: &Report<'_>, now: Timestamp) {
+        self.metrics.refused(report.refusal);
+        let Some(skipped) = self.lines.lock().ask(now) else { return };
         let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+        let clipped = |text: &str| text.chars().take(limits::LOGGED_CHARACTERS).collect::<String>();
         tracing::info!(
-            event_type = "Connection.AuthNError",
-            reason = self.refusal.label(),
-            aws_reason = self.refusal.aws_reason(),
-            details = %self.refusal,
-            certificate_id = text(self.certificate_id.map(|id| id.to_string())),
-            account = text(self.scope.map(|scope| scope.account.to_string())),
-            region = text(self.scope.map(|scope| scope.region.to_string())),
-            client_id = self.client_id.unwrap_or("-"),
-            source_ip = %self.peer.ip(),
-            source_port = self.peer.port(),
-            sni = self.sni.unwrap_or("-"),
-            tls_version = self.tls_version,
+            event_type = report.refusal.aws_event(),
+            reason = report.refusal.label(),
+            aws_reason = report.refusal.aws_reason(),
+            details = %report.refusal,
+            certificate_id = text(report.certificate_id.map(|id| id.to_string())),
+            account = text(report.scope.map(|scope| scope.account.to_string())),
+            region = text(report.scope.map(|scope| scope.region.to_string())),
+            client_id = text(report.client_id.map(clipped)),
+            source_ip = %report.peer.ip(),
+            source_port = report.peer.port(),
+            sni = text(report.sni.map(clipped)),
+            tls_version = report.tls_version,
+            skipped,
             "device refused"
         );
     }

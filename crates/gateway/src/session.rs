@@ -14,7 +14,7 @@ use gatehouse_broker::{CloseReason, Delivery, Mailbox, SessionGuard};
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::time::Clock;
 use gatehouse_mqtt::{Connection, Decoder, Packet, ReasonCode};
-use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_rustls::server::TlsStream;
@@ -92,38 +92,53 @@ impl Session {
             Err(end) => end,
         };
         self.say_goodbye(&end).await;
-        self.publish_will(&end);
+        self.publish_will(&end).await;
         end
     }
 
     async fn live(&mut self) -> Result<std::convert::Infallible, End> {
-        let mut deadline = Instant::now() + self.connection.keep_alive_deadline();
-        let mut alarm = Box::pin(sleep_until(deadline));
+        let mut heard_at = Instant::now();
+        let mut alarm = Box::pin(sleep_until(self.alarm_at(heard_at)));
         loop {
-            self.handle_inbound().await?;
+            if self.handle_inbound().await? {
+                heard_at = Instant::now();
+            }
             self.flush().await?;
             match self.next(alarm.as_mut()).await? {
-                Next::Bytes => deadline = Instant::now() + self.connection.keep_alive_deadline(),
+                Next::Bytes => {}
                 Next::Mail => self.take_mail().await?,
                 Next::Alarm => {
-                    if Instant::now() >= deadline {
+                    if Instant::now() >= heard_at + self.connection.keep_alive_deadline() {
                         return Err(End::Silent);
                     }
-                    if self.shared.clock.now().as_secs() > self.identity.not_after().as_secs() {
+                    if self.has_expired() {
                         return Err(End::Refused(Refusal::Expired));
                     }
-                    alarm.as_mut().reset(deadline);
+                    alarm.as_mut().reset(self.alarm_at(heard_at));
                 }
             }
         }
+    }
+
+    /// When to look at the clock: at the end of the keep-alive or of the certificate's validity, whichever comes first.
+    /// Packets do not move the alarm; it finds out that it rang too early.
+    fn alarm_at(&self, heard_at: Instant) -> Instant {
+        let left_ms = self.identity.not_after().plus_millis(1_000).millis_since(self.shared.clock.now());
+        let validity = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0).max(100));
+        let keep_alive_end = heard_at + self.connection.keep_alive_deadline();
+        Instant::now().checked_add(validity).map_or(keep_alive_end, |end| end.min(keep_alive_end))
+    }
+
+    fn has_expired(&self) -> bool {
+        self.shared.clock.now().as_secs() > self.identity.not_after().as_secs()
     }
 
     /// Waits for the next thing to do.
     async fn next(&mut self, alarm: Pin<&mut Sleep>) -> Result<Next, End> {
         // What waits for the client's window keeps more from being taken out of the mailbox.
         let takes_mail = self.pending.is_empty();
+        // In no fixed order: neither a flood of messages nor a flood of requests may keep the other waiting.
         tokio::select! {
-            biased;
             () = self.mailbox.wait(), if takes_mail => Ok(Next::Mail),
             reason = self.mailbox.closed(), if !takes_mail => Err(End::Closed(reason)),
             read = socket::read(&mut self.stream, &mut self.inbound) => match read {
@@ -134,15 +149,21 @@ impl Session {
         }
     }
 
-    /// Handles every complete packet that has arrived.
-    async fn handle_inbound(&mut self) -> Result<(), End> {
+    /// Handles every complete packet that has arrived; answers whether there was one.
+    async fn handle_inbound(&mut self) -> Result<bool, End> {
+        let mut heard = false;
         // A client of MQTT 3.1.1 does not know the window: what it sends too much waits here, unread.
         while !self.connection.is_receive_window_full() {
+            // Whoever has been cut is not listened to any more, whatever has arrived already.
+            if let Some(reason) = self.mailbox.close_reason() {
+                return Err(End::Closed(reason));
+            }
             let packet = self
                 .decoder
                 .decode(&mut self.inbound)
                 .map_err(|error| End::Broke { reason: error.reason(), text: error.to_string() })?;
             let Some(packet) = packet else { break };
+            heard = true;
             let received = self
                 .connection
                 .receive(packet)
@@ -156,12 +177,13 @@ impl Session {
             // An idle device holds no buffer.
             self.inbound = BytesMut::new();
         }
-        Ok(())
+        Ok(heard)
     }
 
     /// Looks the permissions up again if what they stand on has changed.
-    async fn refresh(&mut self) -> Result<(), End> {
-        self.authorization.refresh(&self.shared.registry, &self.mailbox).await.map_err(End::Refused)
+    pub(crate) async fn refresh(&mut self) -> Result<(), End> {
+        let now = self.shared.clock.now();
+        self.authorization.refresh(&self.shared.registry, &self.mailbox, now).await.map_err(End::Refused)
     }
 
     /// Appends a packet to what is to be written.
@@ -175,17 +197,13 @@ impl Session {
     /// close is obeyed in the middle of it.
     async fn flush(&mut self) -> Result<(), End> {
         while !self.outbound.is_empty() {
-            let written = tokio::select! {
-                biased;
-                reason = self.mailbox.closed() => return Err(End::Closed(reason)),
-                written = timeout(WRITE_STALL, write_some(&mut self.stream, &self.outbound)) => written,
-            };
-            match written {
-                Ok(Ok(count)) if count > 0 => self.outbound.advance(count),
-                Ok(_) => return Err(End::Lost),
-                Err(_) => return Err(End::Closed(CloseReason::SlowConsumer)),
+            let count = unless_closed(&self.mailbox, self.stream.write(&self.outbound)).await?;
+            if count == 0 {
+                return Err(End::Lost);
             }
+            self.outbound.advance(count);
         }
+        unless_closed(&self.mailbox, self.stream.flush()).await?;
         self.outbound = BytesMut::new();
         Ok(())
     }
@@ -226,20 +244,25 @@ enum Next {
     Alarm,
 }
 
-/// Writes at least one byte, and sees it to the socket.
-async fn write_some(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> std::io::Result<usize> {
-    let count = stream.write(bytes).await?;
-    stream.flush().await?;
-    Ok(count)
+/// Waits for a write, unless the connection is to be closed or its socket stalls.
+async fn unless_closed<T>(mailbox: &Mailbox, write: impl Future<Output = std::io::Result<T>>) -> Result<T, End> {
+    tokio::select! {
+        biased;
+        reason = mailbox.closed() => Err(End::Closed(reason)),
+        written = timeout(WRITE_STALL, write) => match written {
+            Ok(Ok(written)) => Ok(written),
+            Ok(Err(_)) => Err(End::Lost),
+            Err(_) => Err(End::Closed(CloseReason::SlowConsumer)),
+        },
+    }
 }
 
 fn last_word(reason: CloseReason) -> (ReasonCode, String) {
-    match reason {
-        CloseReason::TakenOver => (ReasonCode::SessionTakenOver, "another connection uses this client id".to_owned()),
-        CloseReason::Refused(refusal) => (reason_code(refusal), refusal.to_string()),
-        CloseReason::ServerShutdown => (ReasonCode::ServerShuttingDown, "the server stops".to_owned()),
-        CloseReason::SlowConsumer => {
-            (ReasonCode::QuotaExceeded, "messages arrive faster than this connection takes them".to_owned())
-        }
-    }
+    let code = match reason {
+        CloseReason::TakenOver => ReasonCode::SessionTakenOver,
+        CloseReason::Refused(refusal) => reason_code(refusal),
+        CloseReason::ServerShutdown => ReasonCode::ServerShuttingDown,
+        CloseReason::SlowConsumer => ReasonCode::QuotaExceeded,
+    };
+    (code, reason.to_string())
 }

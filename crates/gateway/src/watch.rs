@@ -17,6 +17,7 @@ use gatehouse_domain::time::{Clock, Timestamp};
 use gatehouse_store::ChangeFollower;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use crate::connections::Connections;
 use crate::metrics::Metrics;
@@ -25,6 +26,8 @@ use crate::registry::Registry;
 /// Between attempts to judge while the registry cannot be read.
 const RETRY: Duration = Duration::from_millis(100);
 
+/// Certificates judged at once.
+const JUDGED_AT_ONCE: usize = 64;
 /// Entries of the change log read at once.
 const EVENTS_AT_ONCE: u32 = 1_000;
 
@@ -65,7 +68,8 @@ impl Watch {
         self.registry.forget(event);
         match event {
             Event::Certificate { scope, certificate_id } => {
-                if self.connections.has(*scope, *certificate_id) {
+                // Marked at once, so that nothing is done on old rights until the judge has come round to it.
+                if self.connections.mark_stale(*scope, *certificate_id) > 0 {
                     self.to_judge.lock().insert((*scope, *certificate_id));
                     self.judging.notify_one();
                 }
@@ -94,25 +98,42 @@ impl Watch {
     pub(crate) async fn judge(self: Arc<Self>) {
         loop {
             self.judging.notified().await;
-            let due: Vec<(Scope, CertificateId)> = self.to_judge.lock().drain().collect();
-            for (scope, certificate_id) in due {
-                self.judge_one(scope, certificate_id).await;
+            while let Some(due) = self.due() {
+                let mut judged = JoinSet::new();
+                for (scope, certificate_id) in due {
+                    let watch = Arc::clone(&self);
+                    judged.spawn(async move { watch.judge_one(scope, certificate_id).await });
+                }
+                let mut is_readable = true;
+                while let Some(outcome) = judged.join_next().await {
+                    is_readable &= outcome.unwrap_or(true);
+                }
+                if !is_readable {
+                    tokio::time::sleep(RETRY).await;
+                }
             }
         }
     }
 
-    async fn judge_one(&self, scope: Scope, certificate_id: CertificateId) {
+    /// The next certificates to be judged, a bounded number: a fresh revocation does not wait behind a long list.
+    fn due(&self) -> Option<Vec<(Scope, CertificateId)>> {
+        let mut to_judge = self.to_judge.lock();
+        let due: Vec<_> = to_judge.iter().copied().take(JUDGED_AT_ONCE).collect();
+        for judged in &due {
+            to_judge.remove(judged);
+        }
+        (!due.is_empty()).then_some(due)
+    }
+
+    /// Judges one certificate; answers whether the registry could be read. If not, it is judged again.
+    async fn judge_one(&self, scope: Scope, certificate_id: CertificateId) -> bool {
         let verdict = match self.registry.admission(scope, certificate_id).await {
-            Ok(record) => match record {
-                // Connections stand on admission by name or by registration alike; only the record can have changed.
-                Some(record) => admit(Some(&record.certificate.registration()), true, self.clock.now()),
-                None => Err(Refusal::Deleted),
-            },
+            // Connections stand on admission by name or by registration alike; only the record can have changed.
+            Ok(Some(record)) => admit(Some(&record.certificate.registration()), true, self.clock.now()),
+            Ok(None) => Err(Refusal::Deleted),
             Err(_) => {
                 self.to_judge.lock().insert((scope, certificate_id));
-                tokio::time::sleep(RETRY).await;
-                self.judging.notify_one();
-                return;
+                return false;
             }
         };
         if let Err(refusal) = verdict {
@@ -120,6 +141,7 @@ impl Watch {
             self.metrics.cut(refusal, cut);
             tracing::info!(%scope, %certificate_id, reason = refusal.label(), connections = cut, "connections cut");
         }
+        true
     }
 
     /// Follows the change log, for what other processes change; runs until dropped.

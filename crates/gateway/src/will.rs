@@ -34,15 +34,18 @@ impl Will {
 impl Session {
     /// Publishes the will, unless the device said goodbye or has lost its rights: a certificate that was revoked speaks
     /// no more, not even through its will.
-    pub(crate) fn publish_will(&mut self, end: &End) {
+    pub(crate) async fn publish_will(&mut self, end: &End) {
         let speaks = match end {
             End::Disconnected { with_will } => *with_will,
             End::Refused(_) | End::Closed(CloseReason::Refused(_)) => false,
             End::Lost | End::Silent | End::Broke { .. } | End::Closed(_) => true,
         };
         let Some(will) = self.will.take().filter(|_| speaks) else { return };
+        // The device may have gone just before it was cut, and its permissions may have changed since CONNECT.
+        if matches!(self.mailbox.close_reason(), Some(CloseReason::Refused(_))) || self.refresh().await.is_err() {
+            return;
+        }
         let now = self.shared.clock.now();
-        // Permissions may have changed since CONNECT.
         if self.authorization.publish(now, &will.topic).is_err() {
             return;
         }

@@ -31,7 +31,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// What the listener serves.
 pub(crate) struct Api {
-    pub(crate) door: Door,
+    pub(crate) door: Arc<Door>,
     pub(crate) root_pem: Bytes,
     pub(crate) registry: Registry,
     /// Whether the house is fit to serve.

@@ -143,7 +143,7 @@ fn open_api(config: &Config, opened: &Opened, registry: Registry, gateway: Arc<G
         regions: config.regions.clone(),
     });
     Ok(Arc::new(Api {
-        door: Door::new(house, &mut registry),
+        door: Arc::new(Door::new(house, &mut registry)),
         root_pem: Bytes::from(opened.authority.root_pem().to_owned()),
         registry,
         is_healthy: Box::new(move || gateway.is_current()),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use gatehouse_domain::policy::PolicyDocument;
 use gatehouse_domain::scope::{AccountId, Scope};
+use gatehouse_domain::time::Timestamp;
 use gatehouse_store::AccessKeyRecord;
+use http::HeaderMap;
 
 use super::{Arrived, Door};
 use crate::access_key::open_secret;
@@ -16,6 +18,14 @@ use crate::sigv4::{Authorization, SigV4Error, SignedRequest, SigningKey, verify}
 /// Names under which clients sign for the control API; `execute-api` is what old documentation says.
 const SERVICES: [&str; 2] = ["iot", "execute-api"];
 
+/// Who a request claims to come from: an access key that exists, for a Region that is served, at the right time.
+/// Nothing is proven yet.
+pub(super) struct Claim {
+    authorization: Authorization,
+    record: AccessKeyRecord,
+    now: Timestamp,
+}
+
 /// A caller whose signature was verified.
 pub(super) struct Authenticated {
     pub(super) scope: Scope,
@@ -23,23 +33,25 @@ pub(super) struct Authenticated {
 }
 
 impl Door {
-    /// Verifies the signature of `arrived`.
-    pub(super) async fn authenticate(&self, arrived: &Arrived) -> Result<Authenticated, Error> {
-        let headers = &arrived.parts.headers;
+    /// Reads the claim in a request's head: what can be refused before its body is read is refused here.
+    pub(super) async fn claim(&self, headers: &HeaderMap) -> Result<Claim, Error> {
         let authorization = Authorization::parse(headers, &SERVICES).map_err(refused)?;
         let now = self.house.clock.now();
-        // Before any look-up: a stranger's stale request costs nothing.
         authorization.check_date(now).map_err(refused)?;
-        let region = authorization.region();
-        if !self.house.regions.contains(&region) {
+        if !self.house.regions.contains(&authorization.region()) {
             return Err(refused(SigV4Error::WrongRegion));
         }
-
         let record = self.house.store.access_key(authorization.access_key_id()).await?;
         let record = record.ok_or_else(|| refused(SigV4Error::UnrecognizedClient))?;
         if record.expires_at.is_some_and(|expires_at| now >= expires_at) {
             return Err(refused(SigV4Error::UnrecognizedClient));
         }
+        Ok(Claim { authorization, record, now })
+    }
+
+    /// Verifies the claim against the whole request.
+    pub(super) fn authenticate(&self, claim: Claim, arrived: &Arrived) -> Result<Authenticated, Error> {
+        let Claim { authorization, record, now } = claim;
         let kept = self.signing_keys.get(&record.access_key_id, authorization.scope());
         let key = match &kept {
             Some(key) => key.clone(),
@@ -47,6 +59,7 @@ impl Door {
         };
         let body_sha256 = sha256(&arrived.body);
         let target = arrived.parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        let headers = &arrived.parts.headers;
         let request = SignedRequest { method: &arrived.parts.method, target, headers, body_sha256: &body_sha256 };
         verify(&authorization, &request, &key, now).map_err(refused)?;
         authorization.check_session_token(record.session_token_sha256.as_ref()).map_err(refused)?;
@@ -57,10 +70,10 @@ impl Door {
         let caller = Caller {
             policy: caller_policy(record.account, &record)?,
             access_key_id: record.access_key_id,
-            source_ip: arrived.source_ip,
-            is_secure: arrived.is_secure,
+            source_ip: arrived.peer.ip,
+            is_secure: arrived.peer.is_secure,
         };
-        Ok(Authenticated { scope: Scope::new(record.account, region), caller })
+        Ok(Authenticated { scope: Scope::new(record.account, authorization.region()), caller })
     }
 }
 

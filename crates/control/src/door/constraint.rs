@@ -17,16 +17,15 @@ const DEPTH: usize = 32;
 /// # Errors
 /// `InvalidRequestException` with every violation found, in the words of AWS.
 pub(super) fn check(facts: &Facts, name: &str, value: &Value) -> Result<(), Error> {
-    let mut checker = Checker { facts, violations: Vec::new(), mistyped: None };
+    let mut checker = Checker { facts, violations: Vec::new(), count: 0, mistyped: None };
     checker.visit(name, "", value, 0);
     if let Some(text) = checker.mistyped {
         return Err(Error::invalid(text));
     }
-    let count = checker.violations.len();
+    let count = checker.count;
     if count == 0 {
         return Ok(());
     }
-    checker.violations.truncate(TOLD);
     let plural = if count == 1 { "error" } else { "errors" };
     Err(Error::invalid(format!("{count} validation {plural} detected: {}", checker.violations.join("; "))))
 }
@@ -34,6 +33,7 @@ pub(super) fn check(facts: &Facts, name: &str, value: &Value) -> Result<(), Erro
 struct Checker<'a> {
     facts: &'a Facts,
     violations: Vec<String>,
+    count: usize,
     mistyped: Option<String>,
 }
 
@@ -47,14 +47,18 @@ impl Checker<'_> {
         match (shape.kind, value) {
             (Kind::Structure, Value::Object(members)) => self.structure(shape, at, members, depth),
             (Kind::List, Value::Array(elements)) => {
-                self.length(shape, at, "[…]", elements.len());
+                if !self.length(shape, at, "[…]", elements.len()) {
+                    return;
+                }
                 let element_shape = shape.member.as_ref().map_or("", |m| m.shape.as_str());
                 for (index, element) in elements.iter().enumerate() {
                     self.visit(element_shape, &format!("{at}.{}.member", index + 1), element, depth + 1);
                 }
             }
             (Kind::Map, Value::Object(entries)) => {
-                self.length(shape, at, "{…}", entries.len());
+                if !self.length(shape, at, "{…}", entries.len()) {
+                    return;
+                }
                 let key_shape = shape.key.as_ref().map_or("", |m| m.shape.as_str());
                 let value_shape = shape.value.as_ref().map_or("", |m| m.shape.as_str());
                 for (key, entry) in entries {
@@ -81,8 +85,7 @@ impl Checker<'_> {
         for required in &shape.required {
             if members.get(required).is_none_or(Value::is_null) {
                 let name = join(at, required);
-                self.violations
-                    .push(format!("Value null at '{name}' failed to satisfy constraint: Member must not be null"));
+                self.tell(|| format!("Value null at '{name}' failed to satisfy constraint: Member must not be null"));
             }
         }
         for (name, member) in members {
@@ -143,7 +146,15 @@ impl Checker<'_> {
     }
 
     fn violate(&mut self, at: &str, shown: &str, rule: &str) {
-        self.violations.push(format!("Value '{shown}' at '{at}' failed to satisfy constraint: {rule}"));
+        self.tell(|| format!("Value '{shown}' at '{at}' failed to satisfy constraint: {rule}"));
+    }
+
+    /// Counts a violation, and words the first few.
+    fn tell(&mut self, violation: impl FnOnce() -> String) {
+        self.count += 1;
+        if self.violations.len() < TOLD {
+            self.violations.push(violation());
+        }
     }
 
     fn mistype(&mut self, at: &str, wanted: &str) {

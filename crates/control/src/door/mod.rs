@@ -1,6 +1,8 @@
-//! The generic door, written once for every operation. A control call reads top-down in [`Door::answer`]: body,
-//! signature, route, input, permission, run, answer.
+//! The generic door, written once for every operation. A control call reads top-down in [`Door::handle`] and
+//! [`Door::answer`]: claim, body, signature, route, input, permission, run, answer.
 
+mod account;
+mod arrival;
 mod authenticate;
 mod authorize;
 mod bind;
@@ -15,11 +17,17 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gatehouse_domain::limits;
-use http::{HeaderMap, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
+use gatehouse_domain::rate_limit::RateLimit;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
+use self::account::Trace;
+use self::arrival::Arrived;
+use self::authenticate::Claim;
 use self::metrics::Metrics;
 use self::route::{NoRoute, Route, Routes};
 use crate::call::{Call, House};
@@ -28,8 +36,6 @@ use crate::facts::{Facts, IOT};
 use crate::operation::Handler;
 use crate::sigv4::{SigningKeyCache, normalised_path};
 
-/// From the head of a request to the end of its body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Signing keys kept derived.
 const SIGNING_KEYS: usize = 10_000;
 
@@ -40,14 +46,8 @@ pub struct Door {
     routes: Routes,
     signing_keys: SigningKeyCache,
     metrics: Metrics,
-}
-
-/// A request whose body is complete.
-struct Arrived {
-    parts: http::request::Parts,
-    body: Bytes,
-    source_ip: IpAddr,
-    is_secure: bool,
+    room_for_bodies: Arc<Semaphore>,
+    line_limit: Mutex<RateLimit>,
 }
 
 /// Where a request came from.
@@ -57,14 +57,6 @@ pub struct Peer {
     pub ip: IpAddr,
     /// Whether it came in through TLS.
     pub is_secure: bool,
-}
-
-/// What is known of a call when it ends, for its log line.
-#[derive(Default)]
-struct Trace {
-    operation: Option<&'static str>,
-    access_key_id: Option<String>,
-    scope: Option<gatehouse_domain::scope::Scope>,
 }
 
 impl Door {
@@ -77,34 +69,55 @@ impl Door {
             routes: Routes::new(&IOT, crate::operations::all()),
             signing_keys: SigningKeyCache::new(SIGNING_KEYS),
             metrics: Metrics::new(registry),
+            room_for_bodies: arrival::room_for_bodies(),
+            line_limit: account::line_limit(),
         }
     }
 
-    /// Answers one request from `peer`.
-    pub async fn handle<B>(&self, request: Request<B>, peer: Peer) -> Response<Full<Bytes>>
+    /// Answers one request from `peer`. A call that has begun is run to its end and accounted for, even when its caller
+    /// goes away.
+    pub async fn handle<B>(self: &Arc<Self>, request: Request<B>, peer: Peer) -> Response<Full<Bytes>>
     where
         B: http_body::Body<Data = Bytes> + Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let started = Instant::now();
         let request_id = crate::random::uuid().unwrap_or_default();
-        let mut trace = Trace::default();
-        let outcome = match read(request, peer).await {
-            Ok(arrived) => self.answer(&arrived, &mut trace).await,
+        let (parts, body) = request.into_parts();
+        // Who signs nothing, or with an unknown key, gets no memory for a body.
+        let arrived = match self.claim(&parts.headers).await {
+            Ok(claim) => arrival::read(parts, body, peer, &self.room_for_bodies).await.map(|arrived| (claim, arrived)),
             Err(error) => Err(error),
         };
-        let response = shown::response(&request_id, &outcome);
-        self.account_for(&trace, &outcome, &request_id, peer.ip, started.elapsed());
-        response
+        let (claim, arrived) = match arrived {
+            Ok(arrived) => arrived,
+            Err(error) => {
+                let outcome = Err(error);
+                self.account_for(&Trace::default(), &outcome, &request_id, peer, started.elapsed());
+                return shown::response(&request_id, &outcome);
+            }
+        };
+        let door = Arc::clone(self);
+        let answered = tokio::spawn(async move {
+            let mut trace = Trace::default();
+            let outcome = door.answer(claim, &arrived, &mut trace).await;
+            door.account_for(&trace, &outcome, &request_id, peer, started.elapsed());
+            shown::response(&request_id, &outcome)
+        });
+        answered.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a call did not come to its end");
+            shown::response("", &Err(Error::Internal(error.to_string())))
+        })
     }
 
-    async fn answer(&self, arrived: &Arrived, trace: &mut Trace) -> Result<Value, Error> {
-        let identity = self.authenticate(arrived).await?;
+    async fn answer(&self, claim: Claim, arrived: &Arrived, trace: &mut Trace) -> Result<Value, Error> {
+        let identity = self.authenticate(claim, arrived)?;
         trace.access_key_id = Some(identity.caller.access_key_id.clone());
         trace.scope = Some(identity.scope);
 
         let (route, labels) = self.route(arrived)?;
         trace.operation = Some(route.name);
+        trace.reads_only = ["Get", "List", "Describe", "Test"].iter().any(|verb| route.name.starts_with(verb));
         let handler = route.handler.ok_or_else(|| not_implemented(route.name))?;
 
         let input = match &route.facts.input {
@@ -125,7 +138,9 @@ impl Door {
             operation: route.name,
             house: Arc::clone(&self.house),
         };
-        authorize::authorize(&call, route.name, &(handler.resource)(&call, &input)?)?;
+        let resource = (handler.resource)(&call, &input)?;
+        trace.resource = Some(resource.clone());
+        authorize::authorize(&call, route.name, &resource)?;
 
         let output = run(&handler, &call, &input).await?;
         self.check_output(route, &output);
@@ -139,7 +154,7 @@ impl Door {
         self.routes.find(parts.method.as_str(), &path).map_err(|reason| match reason {
             NoRoute::Unknown => Error::refused(
                 Code::UnknownOperationException,
-                format!("no operation of service iot is at {} {}", parts.method, parts.uri.path()),
+                format!("no operation of service iot is at {} {}", parts.method, clipped(parts.uri.path())),
             ),
             NoRoute::Encoding => Error::invalid("the path is not percent-encoded UTF-8"),
         })
@@ -152,34 +167,6 @@ impl Door {
         {
             let checked = constraint::check(self.facts, shape, output);
             debug_assert!(checked.is_ok(), "{} answers against the model: {checked:?}", route.name);
-        }
-    }
-
-    fn account_for(
-        &self,
-        trace: &Trace,
-        outcome: &Result<Value, Error>,
-        request_id: &str,
-        source_ip: IpAddr,
-        elapsed: Duration,
-    ) {
-        let operation = trace.operation.unwrap_or("-");
-        let result = shown::result_name(outcome);
-        self.metrics.count(operation, result, elapsed);
-        let access_key_id = trace.access_key_id.as_deref().unwrap_or("-");
-        let scope = trace.scope.map(|scope| scope.to_string()).unwrap_or_default();
-        let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-        match outcome {
-            Ok(_) => {
-                tracing::debug!(operation, result, request_id, access_key_id, scope, %source_ip, elapsed_us, "api call");
-            }
-            Err(Error::Refused(refused)) => {
-                let message = refused.message.as_ref();
-                tracing::info!(operation, result, request_id, access_key_id, scope, %source_ip, elapsed_us, message, "api call refused");
-            }
-            Err(error) => {
-                tracing::error!(operation, result, request_id, access_key_id, scope, %source_ip, elapsed_us, %error, "api call failed");
-            }
         }
     }
 }
@@ -202,41 +189,9 @@ async fn run(handler: &Handler, call: &Call, input: &Value) -> Result<Value, Err
     ))
 }
 
-async fn read<B>(request: Request<B>, peer: Peer) -> Result<Arrived, Error>
-where
-    B: http_body::Body<Data = Bytes> + Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let (parts, body) = request.into_parts();
-    refuse_long(&parts.headers)?;
-    let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limits::API_BODY_BYTES).collect())
-        .await
-        .map_err(|_| Error::invalid("the body did not arrive in time"))?
-        .map_err(|error| {
-            if error.is::<http_body_util::LengthLimitError>() {
-                too_long()
-            } else {
-                Error::invalid("the body could not be read to its end")
-            }
-        })?;
-    Ok(Arrived { parts, body: body.to_bytes(), source_ip: peer.ip, is_secure: peer.is_secure })
-}
-
-/// A body that says it is too long is refused before a byte of it is read.
-fn refuse_long(headers: &HeaderMap) -> Result<(), Error> {
-    let declared = headers.get(http::header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-    match declared.map(usize::try_from) {
-        Some(Ok(length)) if length <= limits::API_BODY_BYTES => Ok(()),
-        None => Ok(()),
-        Some(_) => Err(too_long()),
-    }
-}
-
-fn too_long() -> Error {
-    Error::refused(
-        Code::RequestEntityTooLargeException,
-        format!("the body has more than {} bytes", limits::API_BODY_BYTES),
-    )
+/// As much of a stranger's text as is worth showing.
+fn clipped(text: &str) -> String {
+    text.chars().take(limits::LOGGED_CHARACTERS).collect()
 }
 
 fn not_implemented(name: &str) -> Error {

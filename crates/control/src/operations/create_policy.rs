@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use gatehouse_domain::arn::Arn;
-use gatehouse_domain::event::Event;
 use gatehouse_domain::name::PolicyName;
 use gatehouse_domain::policy::PolicyDocument;
 use gatehouse_domain::tag;
@@ -81,7 +80,6 @@ impl Operation for CreatePolicy {
         if !tags.is_empty() {
             batch.set_tags(&arn, &tags, None);
         }
-        batch.announce(Event::Policy { scope: call.scope, policy_name: name.clone() });
         call.commit(batch).await?;
         Ok(Output {
             policy_name: name.clone(),

@@ -108,6 +108,7 @@ impl Operation for TestAuthorization {
         if input.cognito_identity_pool_id.is_some() {
             return Err(Error::invalid("Cognito identity pools do not exist here: leave out cognitoIdentityPoolId"));
         }
+        bound(input)?;
         let (names, facts) = simulate(call, input).await?;
         let mut policies = Vec::with_capacity(names.len());
         for name in names {
@@ -120,6 +121,20 @@ impl Operation for TestAuthorization {
             input.auth_infos.iter().map(|info| test(call, info, &policies, &facts)).collect::<Result<_, _>>()?;
         Ok(Output { auth_results })
     }
+}
+
+/// The model leaves open how much may be asked at once.
+fn bound(input: &Input) -> Result<(), Error> {
+    let named = input.policy_names_to_add.len().max(input.policy_names_to_skip.len());
+    let resources = input.auth_infos.iter().map(|info| info.resources.len()).max().unwrap_or(0);
+    if named > limits::POLICIES_TESTED || resources > limits::RESOURCES_TESTED {
+        return Err(Error::invalid(format!(
+            "at most {} policy names and {} resources can be tested at once",
+            limits::POLICIES_TESTED,
+            limits::RESOURCES_TESTED
+        )));
+    }
+    Ok(())
 }
 
 /// The policies that would decide, and what would be known of the connection.

@@ -1,0 +1,76 @@
+//! The body of a request: bounded in size, in time, and in sum over all callers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use gatehouse_domain::limits;
+use http::HeaderMap;
+use http_body_util::{BodyExt as _, Limited};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::Peer;
+use crate::error::{Code, Error};
+
+/// From the head of a request to the end of its body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes that one permit stands for.
+const PERMIT_BYTES: usize = 1024;
+
+/// A request whose body is complete.
+pub(super) struct Arrived {
+    pub(super) parts: http::request::Parts,
+    pub(super) body: Bytes,
+    pub(super) peer: Peer,
+    /// The body's share of the memory for all bodies.
+    _room: OwnedSemaphorePermit,
+}
+
+/// The memory for bodies.
+pub(super) fn room_for_bodies() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(limits::API_BODIES_BYTES / PERMIT_BYTES))
+}
+
+/// Reads the body of a request.
+pub(super) async fn read<B>(
+    parts: http::request::Parts,
+    body: B,
+    peer: Peer,
+    room: &Arc<Semaphore>,
+) -> Result<Arrived, Error>
+where
+    B: http_body::Body<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let permits = u32::try_from(expected_bytes(&parts.headers)?.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX);
+    let reading = async {
+        let room = Arc::clone(room).acquire_many_owned(permits).await.map_err(|error| Error::Internal(error.to_string()))?;
+        let body = Limited::new(body, limits::API_BODY_BYTES).collect().await.map_err(|error| {
+            if error.is::<http_body_util::LengthLimitError>() {
+                too_long()
+            } else {
+                Error::invalid("the body could not be read to its end")
+            }
+        })?;
+        Ok::<_, Error>((body.to_bytes(), room))
+    };
+    let (body, room) = tokio::time::timeout(BODY_TIMEOUT, reading)
+        .await
+        .map_err(|_| Error::invalid("the body did not arrive in time"))??;
+    Ok(Arrived { parts, body, peer, _room: room })
+}
+
+/// How long the body says it will be; the longest when it does not say. One that says it is too long is refused before
+/// a byte of it is read.
+fn expected_bytes(headers: &HeaderMap) -> Result<usize, Error> {
+    let Some(declared) = headers.get(http::header::CONTENT_LENGTH) else { return Ok(limits::API_BODY_BYTES) };
+    let declared = declared.to_str().ok().and_then(|text| text.parse::<usize>().ok());
+    declared.filter(|bytes| *bytes <= limits::API_BODY_BYTES).ok_or_else(too_long)
+}
+
+fn too_long() -> Error {
+    Error::refused(
+        Code::RequestEntityTooLargeException,
+        format!("the body has more than {} bytes", limits::API_BODY_BYTES),
+    )
+}
