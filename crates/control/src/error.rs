@@ -41,6 +41,14 @@ codes! {
     CertificateStateException = 406,
     /// The certificate's text or content is not acceptable.
     CertificateValidationException = 400,
+    /// Several registered CAs could be meant.
+    CertificateConflictException = 409,
+    /// The verification certificate does not carry the registration code.
+    RegistrationCodeValidationException = 400,
+    /// Policies or things are attached to what is to be transferred.
+    TransferConflictException = 409,
+    /// The transfer is over.
+    TransferAlreadyCompletedException = 410,
     /// Something is still attached.
     DeleteConflictException = 409,
     /// The policy document is not acceptable.
@@ -103,7 +111,7 @@ pub struct Refused {
 impl Error {
     /// A refusal with `code` and `message`.
     pub fn refused(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::Refused(Refused { code, message: message.into(), existing: None })
+        Self::Refused(Refused { code, message: bounded(message.into()), existing: None })
     }
 
     /// `InvalidRequestException`.
@@ -120,8 +128,31 @@ impl Error {
     pub fn already_exists(message: impl Into<Cow<'static, str>>, id: impl Into<String>, arn: &Arn) -> Self {
         Self::Refused(Refused {
             code: Code::ResourceAlreadyExistsException,
-            message: message.into(),
+            message: bounded(message.into()),
             existing: Some((id.into(), arn.to_string())),
         })
+    }
+}
+
+/// Bytes of a message at most.
+const MESSAGE_BYTES: usize = 8 * 1024;
+
+/// Messages quote what they refuse, and that may be as long as a request: neither answers nor logs become so.
+fn bounded(message: Cow<'static, str>) -> Cow<'static, str> {
+    if message.len() <= MESSAGE_BYTES {
+        return message;
+    }
+    let end = message.floor_char_boundary(MESSAGE_BYTES);
+    format!("{}…", message.get(..end).unwrap_or_default()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_messages_are_cut_between_characters() {
+        assert_eq!(bounded("é".repeat(4096).into()), "é".repeat(4096));
+        assert_eq!(bounded(format!("x{}", "é".repeat(4096)).into()), format!("x{}…", "é".repeat(4095)));
     }
 }
