@@ -3,10 +3,10 @@
 use gatehouse_domain::name::PolicyName;
 use serde::Deserialize;
 
+use super::policy_attachment::detach;
 use crate::call::Call;
 use crate::error::{Code, Error};
 use crate::operation::Operation;
-use super::policy_attachment::detach;
 use crate::wire::{Nothing, canonical_arn, policy_target};
 
 /// The operation.
