@@ -1,0 +1,74 @@
+//! The control API through its own door: signed HTTP requests to a house on a database of its own.
+//!
+//! Each operation has a module, named as its file is; [`door`] holds what is the same for all of them, [`listing`],
+//! [`races`] and [`tenants`] what goes across. A test asserts what must be so, and its whole conversation is a snapshot
+//! under `tests/snapshots`, so that no word of an answer changes unseen.
+//!
+//! The PostgreSQL half runs when `GATEHOUSE_TEST_POSTGRES` holds the address of a server in which schemas may be made;
+//! otherwise it says that it was skipped.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "all of this crate is tests, and the lints know only the functions marked so"
+)]
+
+mod client;
+mod door;
+mod harness;
+mod listing;
+mod model;
+mod races;
+mod samples;
+mod tenants;
+mod transcript;
+
+macro_rules! operations {
+    ($($operation:ident),* $(,)?) => { $(mod $operation;)* };
+}
+
+operations!(
+    attach_policy,
+    attach_principal_policy,
+    attach_thing_principal,
+    create_certificate_from_csr,
+    create_keys_and_certificate,
+    create_policy,
+    create_policy_version,
+    create_thing,
+    delete_certificate,
+    delete_policy,
+    delete_policy_version,
+    delete_thing,
+    describe_certificate,
+    describe_endpoint,
+    describe_thing,
+    detach_policy,
+    detach_principal_policy,
+    detach_thing_principal,
+    get_effective_policies,
+    get_policy,
+    get_policy_version,
+    list_attached_policies,
+    list_certificates,
+    list_policies,
+    list_policy_principals,
+    list_policy_versions,
+    list_principal_policies,
+    list_principal_things,
+    list_principal_things_v2,
+    list_tags_for_resource,
+    list_targets_for_policy,
+    list_thing_principals,
+    list_thing_principals_v2,
+    list_things,
+    register_certificate_without_ca,
+    set_default_policy_version,
+    tag_resource,
+    test_authorization,
+    untag_resource,
+    update_certificate,
+    update_thing,
+);
