@@ -4,10 +4,13 @@ use std::fmt;
 use std::ops::Range;
 
 use aws_lc_rs::digest;
+use der::asn1::BitStringRef;
+use der::{Decode as _, Reader as _, SliceReader};
 use gatehouse_domain::certificate::CertificateId;
 use gatehouse_domain::limits;
 use gatehouse_domain::policy::{CertificateNames, NameAttribute};
 use gatehouse_domain::time::Timestamp;
+use spki::AlgorithmIdentifierRef;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::AlgorithmIdentifier;
@@ -93,6 +96,10 @@ impl Certificate {
         let (rest, parsed) = X509Certificate::from_der(der).map_err(|_| CertificateRefusal::Malformed)?;
         if !rest.is_empty() {
             return Err(CertificateRefusal::TrailingData);
+        }
+        // X.690, 8.3.1: an INTEGER has an octet at least.
+        if !is_der_outside(der) || parsed.raw_serial().is_empty() {
+            return Err(CertificateRefusal::Malformed);
         }
         // RFC 5280, 4.1.1.2: the signed and the unsigned identifier are the same.
         if parsed.signature_algorithm != parsed.tbs_certificate.signature {
@@ -268,6 +275,19 @@ impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Certificate").field(&self.id()).finish()
     }
+}
+
+/// Whether what is not signed is DER to the octet. Otherwise anybody could write a certificate in many ways, each with
+/// an id of its own and all with a good signature.
+fn is_der_outside(der: &[u8]) -> bool {
+    let read = |der| {
+        SliceReader::new(der)?.sequence(|reader| {
+            reader.tlv_bytes()?;
+            AlgorithmIdentifierRef::decode(reader)?;
+            BitStringRef::decode(reader).map(drop)
+        })
+    };
+    read(der).is_ok()
 }
 
 fn signature_algorithm(identifier: &AlgorithmIdentifier<'_>) -> SignatureAlgorithm {

@@ -102,3 +102,89 @@ fn bits(number: &[u8]) -> usize {
 fn is_less(a: &[u8], b: &[u8]) -> bool {
     (a.len(), a) < (b.len(), b)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A number of `bits` bits that ends in `last`.
+    fn number(bits: usize, last: u8) -> Vec<u8> {
+        let mut number = vec![0x5A; bits.div_ceil(8)];
+        number[0] = 1 << ((bits - 1) % 8);
+        *number.last_mut().unwrap() = last;
+        number
+    }
+
+    fn check(p: &[u8], q: &[u8], g: &[u8], y: &[u8]) -> Result<(), PublicKeyRefusal> {
+        DsaKey { p, q, g, y }.check()
+    }
+
+    #[test]
+    fn sizes_are_those_of_the_standard() {
+        for (p, q) in [(2048, 224), (2048, 256), (3072, 256)] {
+            assert_eq!(check(&number(p, 7), &number(q, 7), &[2], &[2]), Ok(()));
+        }
+        for (p, q) in [(1024, 160), (2048, 160), (2047, 224), (2048, 255), (3072, 224), (4096, 256), (80_000, 256)] {
+            let refusal = PublicKeyRefusal::DsaSize { p, q };
+            assert_eq!(check(&number(p, 7), &number(q, 7), &[2], &[2]), Err(refusal));
+        }
+    }
+
+    #[test]
+    fn numbers_that_make_every_signature_good_are_refused() {
+        let (p, q) = (number(2048, 7), number(256, 7));
+        let refused = Err(PublicKeyRefusal::DsaNumbers);
+        for trivial in [&[0][..], &[1], &p, &number(2048, 9), &number(2049, 7)] {
+            assert_eq!(check(&p, &q, trivial, &[2]), refused);
+            assert_eq!(check(&p, &q, &[2], trivial), refused);
+        }
+        assert_eq!(check(&number(2048, 6), &q, &[2], &[2]), refused);
+        assert_eq!(check(&p, &number(256, 6), &[2], &[2]), refused);
+        // p - 1, whose square is 1, passes the ranges and fails in the group.
+        let key = DsaKey { p: &p, q: &q, g: &number(2048, 6), y: &number(2048, 6) };
+        assert_eq!(key.check(), Ok(()));
+        let signature = [0x30, 6, 2, 1, 1, 2, 1, 1];
+        assert_eq!(key.verify_sha256(b"", &signature), Err(SignatureRefusal::Key(PublicKeyRefusal::DsaNumbers)));
+    }
+
+    #[test]
+    fn a_signature_is_two_numbers_between_0_and_the_order() {
+        let (p, q) = (number(2048, 7), number(256, 7));
+        let key = DsaKey { p: &p, q: &q, g: &[2], y: &[2] };
+        let encode = |r: &[u8], s: &[u8]| {
+            let integer = |number: &[u8]| [&[2, u8::try_from(number.len()).unwrap()], number].concat();
+            let content = [integer(r), integer(s)].concat();
+            [&[0x30, u8::try_from(content.len()).unwrap()], content.as_slice()].concat()
+        };
+        assert!(key.read_signature(&encode(&[1], &[1])).is_some());
+        let order = [&[0], q.as_slice()].concat();
+        let long = [0x11; 40];
+        for odd in [&[0][..], &order, &long, &[0, 1], &[0x80], &[]] {
+            assert!(key.read_signature(&encode(odd, &[1])).is_none(), "{odd:?}");
+            assert!(key.read_signature(&encode(&[1], odd)).is_none(), "{odd:?}");
+        }
+        assert!(key.read_signature(&[encode(&[1], &[1]), vec![0]].concat()).is_none());
+        assert!(key.read_signature(&[]).is_none());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        #[test]
+        fn no_numbers_make_it_panic(
+            q in proptest::collection::vec(any::<u8>(), 32),
+            g in proptest::collection::vec(any::<u8>(), 1..256),
+            r in 1_u8..128,
+            s in 1_u8..128,
+        ) {
+            let (p, mut q, mut g) = (number(2048, 7), q, g);
+            q[0] |= 0x80;
+            q[31] |= 1;
+            g[0] |= 1;
+            let key = DsaKey { p: &p, q: &q, g: &g, y: &g };
+            let signature = [0x30, 6, 2, 1, r, 2, 1, s];
+            prop_assert!(key.verify_sha256(b"message", &signature).is_err());
+        }
+    }
+}
