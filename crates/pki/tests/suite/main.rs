@@ -1,4 +1,5 @@
-//! What the crate promises to the rest of the house. The files read here are made by `tests/data/make.py`.
+//! What the crate promises to the rest of the house. The files read here are made by `make.py` and
+//! `make_authorities.py` in `tests/data`.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,14 +8,18 @@
     reason = "all of this crate is tests, and the lints know only the functions marked so"
 )]
 
+mod algorithm;
 mod authority;
+mod ca;
 mod certificate;
+mod chain;
 mod csr;
 mod issue;
 mod key_pair;
 mod seal;
 
 use gatehouse_domain::time::Timestamp;
+use gatehouse_pki::certificate::Certificate;
 
 /// 2027-01-15T08:00:00Z, within the validity of every certificate in the data folder.
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -22,6 +27,16 @@ const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 /// A text of the data folder.
 fn data(name: &str) -> String {
     std::fs::read_to_string(format!("{}/tests/data/{name}.pem", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+/// A certificate of the folder `authority`.
+fn authority(name: &str) -> Certificate {
+    Certificate::from_pem(&data(&format!("authority/{name}"))).unwrap()
+}
+
+/// The contents of all PEM blocks.
+fn blocks(text: &str) -> Vec<Vec<u8>> {
+    text.split_inclusive("-----END CERTIFICATE-----\n").map(der).collect()
 }
 
 /// The content of the first PEM block.
