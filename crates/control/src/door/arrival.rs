@@ -44,7 +44,8 @@ where
 {
     let permits = u32::try_from(expected_bytes(&parts.headers)?.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX);
     let reading = async {
-        let room = Arc::clone(room).acquire_many_owned(permits).await.map_err(|error| Error::Internal(error.to_string()))?;
+        let room =
+            Arc::clone(room).acquire_many_owned(permits).await.map_err(|error| Error::Internal(error.to_string()))?;
         let body = Limited::new(body, limits::API_BODY_BYTES).collect().await.map_err(|error| {
             if error.is::<http_body_util::LengthLimitError>() {
                 too_long()

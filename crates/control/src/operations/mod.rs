@@ -2,11 +2,13 @@
 
 use crate::operation::Handler;
 
+mod ca_registration;
 mod issue;
 mod policy_attachment;
 mod resource_tags;
 mod thing_attachment;
 mod thing_configuration;
+mod transfer;
 
 macro_rules! operations {
     ($($file:ident::$operation:ident,)*) => {
@@ -21,18 +23,23 @@ macro_rules! operations {
 }
 
 operations! {
+    accept_certificate_transfer::AcceptCertificateTransfer,
     attach_policy::AttachPolicy,
     attach_principal_policy::AttachPrincipalPolicy,
     attach_thing_principal::AttachThingPrincipal,
+    cancel_certificate_transfer::CancelCertificateTransfer,
     create_certificate_from_csr::CreateCertificateFromCsr,
     create_keys_and_certificate::CreateKeysAndCertificate,
     create_policy::CreatePolicy,
     create_policy_version::CreatePolicyVersion,
     create_thing::CreateThing,
+    delete_ca_certificate::DeleteCACertificate,
     delete_certificate::DeleteCertificate,
     delete_policy::DeletePolicy,
     delete_policy_version::DeletePolicyVersion,
+    delete_registration_code::DeleteRegistrationCode,
     delete_thing::DeleteThing,
+    describe_ca_certificate::DescribeCACertificate,
     describe_certificate::DescribeCertificate,
     describe_endpoint::DescribeEndpoint,
     describe_thing::DescribeThing,
@@ -42,8 +49,12 @@ operations! {
     get_effective_policies::GetEffectivePolicies,
     get_policy::GetPolicy,
     get_policy_version::GetPolicyVersion,
+    get_registration_code::GetRegistrationCode,
     list_attached_policies::ListAttachedPolicies,
+    list_ca_certificates::ListCACertificates,
     list_certificates::ListCertificates,
+    list_certificates_by_ca::ListCertificatesByCA,
+    list_outgoing_certificates::ListOutgoingCertificates,
     list_policies::ListPolicies,
     list_policy_principals::ListPolicyPrincipals,
     list_policy_versions::ListPolicyVersions,
@@ -55,11 +66,16 @@ operations! {
     list_thing_principals::ListThingPrincipals,
     list_thing_principals_v2::ListThingPrincipalsV2,
     list_things::ListThings,
+    register_ca_certificate::RegisterCACertificate,
+    register_certificate::RegisterCertificate,
     register_certificate_without_ca::RegisterCertificateWithoutCA,
+    reject_certificate_transfer::RejectCertificateTransfer,
     set_default_policy_version::SetDefaultPolicyVersion,
     tag_resource::TagResource,
     test_authorization::TestAuthorization,
+    transfer_certificate::TransferCertificate,
     untag_resource::UntagResource,
+    update_ca_certificate::UpdateCACertificate,
     update_certificate::UpdateCertificate,
     update_thing::UpdateThing,
 }

@@ -1,0 +1,172 @@
+//! RegisterCertificate: takes in a certificate that a registered CA has signed, in that CA's mode.
+
+use gatehouse_domain::arn::Arn;
+use gatehouse_domain::ca::CaStatus;
+use gatehouse_domain::certificate::{CertificateId, CertificateMode, CertificateStatus, register_status};
+use gatehouse_domain::event::Event;
+use gatehouse_pki::ca::CaCertificate;
+use gatehouse_pki::certificate::Certificate;
+use gatehouse_pki::chain;
+use gatehouse_store::{Batch, CaCertificateRecord, CertificateRecord};
+use serde::{Deserialize, Serialize};
+
+use crate::call::Call;
+use crate::error::{Code, Error};
+use crate::operation::Operation;
+
+/// The operation.
+pub struct RegisterCertificate;
+
+/// What it takes.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Input {
+    certificate_pem: String,
+    ca_certificate_pem: Option<String>,
+    /// Deprecated; `status` counts when both are given.
+    #[serde(default)]
+    set_as_active: bool,
+    status: Option<CertificateStatus>,
+}
+
+/// What it answers.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Output {
+    certificate_arn: String,
+    certificate_id: CertificateId,
+}
+
+impl Operation for RegisterCertificate {
+    const NAME: &'static str = "RegisterCertificate";
+    const METHOD: &'static str = "POST";
+    const PATH: &'static str = "/certificate/register";
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(call: &Call, input: &Input) -> Result<Output, Error> {
+        let certificate = Certificate::from_pem(&input.certificate_pem)
+            .map_err(|refusal| invalid(format!("the certificate cannot be read: {refusal}")))?;
+        let wanted = input.status.or(input.set_as_active.then_some(CertificateStatus::Active));
+        let status = register_status(wanted)
+            .map_err(|refusal| Error::refused(Code::CertificateStateException, refusal.to_string()))?;
+        let certificate_id = certificate.id();
+        let arn = Arn::certificate(call.scope, certificate_id);
+        if call.store().certificate(call.scope, certificate_id).await?.is_some() {
+            return Err(Error::already_exists(
+                "The certificate is already provisioned or registered",
+                certificate_id.to_string(),
+                &arn,
+            ));
+        }
+        let ca = issuer(call, &certificate, input.ca_certificate_pem.as_deref()).await?;
+        if ca.status == CaStatus::Inactive {
+            return Err(Error::refused(
+                Code::CertificateStateException,
+                format!("CA certificate {} is INACTIVE: activate it before registering its certificates", ca.certificate_id),
+            ));
+        }
+        certificate
+            .check_registrable(call.now)
+            .map_err(|refusal| invalid(format!("the certificate is refused: {refusal}")))?;
+        refuse_claimed(call, certificate_id, ca.mode).await?;
+
+        let record = CertificateRecord {
+            scope: call.scope,
+            certificate_id,
+            status,
+            mode: ca.mode,
+            ca_certificate_id: Some(ca.certificate_id),
+            previous_owned_by: None,
+            generation_id: call.uuid()?,
+            customer_version: 1,
+            created_at: call.now,
+            last_modified_at: call.now,
+            not_before: certificate.not_before(),
+            not_after: certificate.not_after(),
+            policy_count: 0,
+            thing_count: 0,
+        };
+        let mut batch = Batch::new();
+        batch.insert_certificate(&record, &input.certificate_pem);
+        batch.announce(Event::Certificate { scope: call.scope, certificate_id });
+        call.commit(batch).await?;
+        Ok(Output { certificate_arn: arn.to_string(), certificate_id })
+    }
+}
+
+/// The registered CA that signed the certificate: the one that `named` holds, or the one that is found by name and
+/// signature.
+async fn issuer(call: &Call, certificate: &Certificate, named: Option<&str>) -> Result<CaCertificateRecord, Error> {
+    let candidates = call.store().ca_certificates_by_subject(call.scope, certificate.issuer_sha256()).await?;
+    let named = match named {
+        Some(pem) => {
+            let ca = Certificate::from_pem(pem)
+                .map_err(|refusal| invalid(format!("the CA certificate cannot be read: {refusal}")))?;
+            Some(ca.id())
+        }
+        None => None,
+    };
+    let signers = signers(certificate, candidates).await?;
+    match named {
+        Some(id) => match signers.into_iter().find(|record| record.certificate_id == id) {
+            Some(record) => Ok(record),
+            None if call.store().ca_certificate(call.scope, id).await?.is_some() => {
+                Err(invalid("the CA certificate given has not signed this certificate"))
+            }
+            None => Err(no_ca()),
+        },
+        None => one_of(signers),
+    }
+}
+
+/// Those of `candidates` whose key signed the certificate.
+async fn signers(
+    certificate: &Certificate,
+    candidates: Vec<(CaCertificateRecord, String)>,
+) -> Result<Vec<CaCertificateRecord>, Error> {
+    let certificate = certificate.clone();
+    // At most ten, but a DSA signature takes long enough to keep others waiting.
+    tokio::task::spawn_blocking(move || {
+        let authorities: Vec<CaCertificate> =
+            candidates.iter().filter_map(|(_, pem)| CaCertificate::from_registered(pem).ok()).collect();
+        let found = chain::signers(&certificate, &authorities);
+        let ids: Vec<CertificateId> = found.iter().flatten().map(|ca| ca.id()).collect();
+        candidates.into_iter().map(|(record, _)| record).filter(|record| ids.contains(&record.certificate_id)).collect()
+    })
+    .await
+    .map_err(|error| Error::Internal(error.to_string()))
+}
+
+fn one_of(signers: Vec<CaCertificateRecord>) -> Result<CaCertificateRecord, Error> {
+    let mut signers = signers.into_iter();
+    match (signers.next(), signers.next()) {
+        (None, _) => Err(no_ca()),
+        (Some(only), None) => Ok(only),
+        (Some(_), Some(_)) => Err(Error::refused(
+            Code::CertificateConflictException,
+            "several registered CA certificates have the subject and key that signed this certificate: name one in \
+             caCertificatePem",
+        )),
+    }
+}
+
+/// In DEFAULT mode a certificate lives in one account of a Region.
+async fn refuse_claimed(call: &Call, id: CertificateId, mode: CertificateMode) -> Result<(), Error> {
+    if mode == CertificateMode::SniOnly {
+        return Ok(());
+    }
+    let elsewhere = call.store().certificate_scopes(id).await?;
+    let is_claimed = |(scope, other): &(gatehouse_domain::scope::Scope, CertificateMode)| {
+        scope.region == call.scope.region && *other == CertificateMode::Default
+    };
+    if elsewhere.iter().any(is_claimed) { Err(Error::invalid("This request is not valid")) } else { Ok(()) }
+}
+
+fn no_ca() -> Error {
+    Error::refused(Code::CertificateStateException, "No CA certificate exists for the given certificate")
+}
+
+fn invalid(why: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::refused(Code::CertificateValidationException, why)
+}
