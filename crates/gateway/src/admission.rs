@@ -73,13 +73,16 @@ pub(crate) struct TurnedAway {
     pub(crate) refusal: Refusal,
     pub(crate) certificate_id: Option<CertificateId>,
     pub(crate) scope: Option<Scope>,
+    /// Whether the ClientHello named an endpoint of that scope.
+    pub(crate) is_named: bool,
 }
 
 impl Admission {
     /// Decides about the peer of `handshake`, which is reachable through `mailbox` from here on.
     pub(crate) async fn admit(&self, handshake: &Handshake, mailbox: &Arc<Mailbox>) -> Result<Admitted, TurnedAway> {
-        let unknown = TurnedAway { refusal: Refusal::Unreadable, certificate_id: None, scope: None };
-        let Ok(certificate) = Certificate::from_der(&handshake.leaf) else { return Err(unknown) };
+        let unknown = TurnedAway { refusal: Refusal::Unreadable, certificate_id: None, scope: None, is_named: false };
+        let leaf = handshake.presented.first().map(Vec::as_slice).unwrap_or_default();
+        let Ok(certificate) = Certificate::from_der(leaf) else { return Err(unknown) };
         let certificate_id = certificate.id();
         let known = TurnedAway { certificate_id: Some(certificate_id), ..unknown };
         let endpoint = match self.endpoint_of(handshake, certificate_id).await {
@@ -100,7 +103,9 @@ impl Admission {
                 };
                 Ok(Admitted { identity, certificate, record })
             }
-            Err(refusal) => Err(TurnedAway { refusal, scope: Some(endpoint.scope), ..known }),
+            Err(refusal) => {
+                Err(TurnedAway { refusal, scope: Some(endpoint.scope), is_named: endpoint.is_named, ..known })
+            }
         }
     }
 

@@ -72,14 +72,17 @@ impl Connections {
         all
     }
 
-    /// Ends the connections of `certificate_id` in `scope`, and no others. Answers how many there were.
+    /// Ends the connections of `certificate_id` in `scope`, and no others. Answers how many were not at their end already.
     pub(crate) fn cut(&self, scope: Scope, certificate_id: CertificateId, refusal: Refusal) -> usize {
         self.each(scope, certificate_id, |mailbox| mailbox.close(CloseReason::Refused(refusal)))
     }
 
     /// Makes the connections of `certificate_id` in `scope` look up their permissions again before their next operation.
     pub(crate) fn mark_stale(&self, scope: Scope, certificate_id: CertificateId) -> usize {
-        self.each(scope, certificate_id, Mailbox::mark_stale)
+        self.each(scope, certificate_id, |mailbox| {
+            mailbox.mark_stale();
+            true
+        })
     }
 
     /// Ends every connection.
@@ -91,11 +94,12 @@ impl Connections {
         }
     }
 
-    fn each(&self, scope: Scope, certificate_id: CertificateId, act: impl Fn(&Mailbox)) -> usize {
+    /// Answers how many `act` said yes for.
+    fn each(&self, scope: Scope, certificate_id: CertificateId, act: impl Fn(&Mailbox) -> bool) -> usize {
         let Some(shard) = self.shard(certificate_id) else { return 0 };
         let shard = shard.lock();
         let of_scope = shard.get(&certificate_id).into_iter().flatten().filter(|(s, _)| *s == scope);
-        of_scope.map(|(_, mailbox)| act(mailbox)).count()
+        of_scope.filter(|(_, mailbox)| act(mailbox)).count()
     }
 
     fn shard(&self, certificate_id: CertificateId) -> Option<&Mutex<Shard>> {

@@ -48,7 +48,7 @@ impl Gateway {
         let admission = self.admission.admit(&handshake, &mailbox).await;
         self.metrics.admission.observe(asked.elapsed().as_secs_f64());
 
-        let Handshake { stream, sni, version, .. } = handshake;
+        let Handshake { stream, sni, version, presented, .. } = handshake;
         let known = Known { peer, sni: sni.map(Arc::from), tls_version: version };
         let mut arriving = Arriving::new(stream);
         let connect = match arriving.read_connect().await {
@@ -59,7 +59,11 @@ impl Gateway {
             }
         };
         match admission {
-            Err(turned_away) => {
+            Err(mut turned_away) => {
+                if let (Some(scope), true) = (turned_away.scope, turned_away.is_named) {
+                    turned_away.refusal =
+                        self.just_in_time.connect_attempted(scope, presented, turned_away.refusal).await;
+                }
                 self.turn_away(arriving, &connect, &turned_away, &known).await;
                 None
             }
@@ -81,6 +85,7 @@ impl Gateway {
             refusal,
             certificate_id: Some(identity.certificate_id()),
             scope: Some(identity.scope()),
+            is_named: identity.is_named(),
         };
         let (connection, offers) = match Connection::open(connect, &self.mqtt) {
             Ok(opened) => opened,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gatehouse_broker::{Broker, Message};
 use gatehouse_control::random::uuid;
-use gatehouse_domain::ca::{CaStatus, auto_registers};
+use gatehouse_domain::ca::{AutoRegistered, FirstContact, auto_register};
 use gatehouse_domain::certificate::{CertificateId, CertificateStatus};
 use gatehouse_domain::event::Event;
 use gatehouse_domain::refusal::Refusal;
@@ -17,7 +17,7 @@ use gatehouse_domain::time::{Clock, Timestamp};
 use gatehouse_domain::topic::TopicName;
 use gatehouse_mqtt::{MessageProperties, Qos};
 use gatehouse_pki::ca::CaCertificate;
-use gatehouse_pki::certificate::Certificate;
+use gatehouse_pki::chain::PresentedChain;
 use gatehouse_store::{Batch, CaCertificateRecord, CertificateRecord, Store};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -38,89 +38,103 @@ impl JustInTime {
         Self { store, broker, clock, verifying: Semaphore::new(VERIFIED_AT_ONCE) }
     }
 
-    /// A device that was turned away with `refusal` has sent CONNECT. Answers the refusal that stands now.
-    pub(crate) async fn connect_attempted(&self, scope: Scope, certificate: &Certificate, refusal: Refusal) -> Refusal {
-        match refusal {
-            Refusal::NotRegistered => match self.register(scope, certificate).await {
-                Ok(true) => Refusal::Status(CertificateStatus::PendingActivation),
-                Ok(false) => refusal,
-                Err(error) => {
-                    tracing::error!(%error, %scope, "just-in-time registration failed");
-                    Refusal::RegistryUnavailable
-                }
-            },
+    /// A device that was turned away at a named endpoint of `scope` with `refusal` has sent CONNECT. Answers the refusal
+    /// that stands now.
+    pub(crate) async fn connect_attempted(&self, scope: Scope, presented: Vec<Vec<u8>>, refusal: Refusal) -> Refusal {
+        let Ok(chain) = PresentedChain::from_der(presented.iter().map(Vec::as_slice)) else { return refusal };
+        let outcome = match refusal {
+            Refusal::NotRegistered => self.register(scope, chain).await,
             Refusal::Status(CertificateStatus::PendingActivation) => {
-                if let Err(error) = self.announce_again(scope, certificate.id()).await {
-                    tracing::error!(%error, %scope, "a pending certificate cannot be announced");
-                }
-                refusal
+                self.announce_again(scope, chain.device().id()).await.map(|()| None)
             }
-            _ => refusal,
+            _ => return refusal,
+        };
+        match outcome {
+            Ok(status) => status.map_or(refusal, Refusal::Status),
+            Err(error) => {
+                tracing::error!(%error, %scope, "just-in-time registration failed");
+                Refusal::RegistryUnavailable
+            }
         }
     }
 
-    async fn register(&self, scope: Scope, certificate: &Certificate) -> Result<bool, gatehouse_store::Error> {
+    /// Registers the device's certificate if a CA vouches for it; answers the status it has then.
+    async fn register(
+        &self,
+        scope: Scope,
+        chain: PresentedChain,
+    ) -> Result<Option<CertificateStatus>, gatehouse_store::Error> {
         let now = self.clock.now();
-        let candidates = self.store.ca_certificates_by_subject(scope, certificate.issuer_sha256()).await?;
-        let candidates: Vec<_> = candidates
-            .into_iter()
-            .filter(|(ca, _)| auto_registers(ca.status, ca.auto_registration) && is_valid(ca, now))
-            .collect();
-        if candidates.is_empty() || certificate.check_registrable(now).is_err() {
-            return Ok(false);
+        let candidates = self.store.ca_certificates_by_subject(scope, chain.device().issuer_sha256()).await?;
+        if candidates.is_empty() {
+            return Ok(None);
         }
-        let Some(ca) = self.signer(certificate.clone(), candidates).await else { return Ok(false) };
-        let Ok(generation_id) = uuid() else { return Ok(false) };
+        let Some((ca, chain)) = self.signer(chain, candidates, now).await else { return Ok(None) };
+        let device = chain.device();
+        let contact =
+            FirstContact { endpoint_named: true, not_before: device.not_before(), not_after: device.not_after() };
+        let AutoRegistered { status, mode } = match auto_register(&ca.issuer(), &contact, now) {
+            Ok(registered) => registered,
+            Err(refusal) => {
+                tracing::info!(%scope, certificate_id = %device.id(), details = %refusal, "not registered just in time");
+                return Ok(None);
+            }
+        };
+        let Ok(generation_id) = uuid() else { return Ok(None) };
 
-        let certificate_id = certificate.id();
+        let certificate_id = device.id();
         let record = CertificateRecord {
             scope,
             certificate_id,
-            status: CertificateStatus::PendingActivation,
-            mode: ca.mode,
+            status,
+            mode,
             ca_certificate_id: Some(ca.certificate_id),
             previous_owned_by: None,
             generation_id,
             customer_version: 1,
             created_at: now,
             last_modified_at: now,
-            not_before: certificate.not_before(),
-            not_after: certificate.not_after(),
+            not_before: device.not_before(),
+            not_after: device.not_after(),
             policy_count: 0,
             thing_count: 0,
         };
         let mut batch = Batch::new();
-        batch.insert_certificate(&record, &certificate.to_pem());
+        batch.insert_certificate(&record, &device.to_pem());
         batch.announce(Event::Certificate { scope, certificate_id });
         match self.store.commit(batch, now).await {
             Ok(()) => {
-                tracing::info!(%scope, %certificate_id, ca_certificate_id = %ca.certificate_id, "certificate registered just in time");
+                tracing::info!(
+                    %scope, %certificate_id, ca_certificate_id = %ca.certificate_id, "certificate registered just in time"
+                );
                 self.publish(scope, certificate_id, ca.certificate_id, None);
-                Ok(true)
+                Ok(Some(status))
             }
             // Somebody else was first: the same device on another connection, or the certificate belongs to another
             // account in DEFAULT mode.
             Err(gatehouse_store::Error::Conflict) => {
                 self.announce_again(scope, certificate_id).await?;
                 let record = self.store.certificate(scope, certificate_id).await?;
-                Ok(record.is_some_and(|record| record.status == CertificateStatus::PendingActivation))
+                Ok(record.map(|record| record.status).filter(|status| *status != CertificateStatus::Active))
             }
             Err(error) => Err(error),
         }
     }
 
-    /// The first candidate whose key signed the certificate.
+    /// The registered CA that signed the device's certificate.
     async fn signer(
         &self,
-        certificate: Certificate,
+        chain: PresentedChain,
         candidates: Vec<(CaCertificateRecord, String)>,
-    ) -> Option<CaCertificateRecord> {
+        now: Timestamp,
+    ) -> Option<(CaCertificateRecord, PresentedChain)> {
         let _turn = self.verifying.acquire().await.ok()?;
         tokio::task::spawn_blocking(move || {
-            candidates.into_iter().find_map(|(record, pem)| {
-                let ca = CaCertificate::from_registered(&pem).ok()?;
-                ca.has_issued(&certificate).ok().map(|()| record)
-            })
+            let authorities: Vec<CaCertificate> =
+                candidates.iter().filter_map(|(_, pem)| CaCertificate::from_registered(pem).ok()).collect();
+            let id = chain.signer(&authorities, now).ok()?.id();
+            let record = candidates.into_iter().map(|(record, _)| record).find(|record| record.certificate_id == id)?;
+            Some((record, chain))
         })
         .await
         .ok()?
@@ -132,8 +146,9 @@ impl JustInTime {
             return Ok(());
         };
         // Only as long as the CA would register the certificate today.
-        let ca = self.store.ca_certificate(scope, ca_id).await?;
-        if ca.is_some_and(|ca| auto_registers(ca.status, ca.auto_registration)) {
+        let Some(ca) = self.store.ca_certificate(scope, ca_id).await? else { return Ok(()) };
+        let contact = FirstContact { endpoint_named: true, not_before: record.not_before, not_after: record.not_after };
+        if auto_register(&ca.issuer(), &contact, self.clock.now()).is_ok() {
             self.publish(scope, id, ca_id, Some(record.created_at));
         }
         Ok(())
@@ -162,8 +177,4 @@ impl JustInTime {
         };
         self.broker.publish(scope, &Arc::new(message));
     }
-}
-
-fn is_valid(ca: &CaCertificateRecord, now: Timestamp) -> bool {
-    ca.status == CaStatus::Active && now >= ca.not_before && now.as_secs() <= ca.not_after.as_secs()
 }

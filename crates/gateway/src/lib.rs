@@ -5,7 +5,8 @@
 //! 1. `listen` – a place, then accept; `arrivals` – one source cannot take all places.
 //! 2. `tls` – ClientHello and handshake; `possession` – the peer proves that it holds its certificate's key.
 //! 3. `endpoint` – SNI picks the scope; `admission` – the registry decides, and makes a `DeviceIdentity`.
-//! 4. `connect` – MQTT CONNECT by a deadline, the client id, `iot:Connect`; refusals are told here.
+//! 4. `connect` – MQTT CONNECT by a deadline, the client id, `iot:Connect`; refusals are told here; `just_in_time` –
+//!    an unknown certificate that a registered CA vouches for is registered.
 //! 5. `session` – frames and deliveries, each asked of the policies in force (`authorization`).
 //! 6. `watch` – when the registry changes, `connections` are judged again and cut.
 //!
@@ -20,9 +21,11 @@ mod connections;
 mod device;
 mod endpoint;
 mod in_force;
+mod just_in_time;
 mod listen;
 mod metrics;
 mod possession;
+mod refusal_log;
 mod registry;
 mod report;
 mod session;
@@ -38,7 +41,8 @@ use std::time::Duration;
 use gatehouse_broker::{Broker, CloseReason};
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::Clock;
-use gatehouse_store::{ChangeFollower, Store};
+use gatehouse_store::{ChangeFollower, RefusalRecord, Store};
+use tokio::sync::mpsc;
 
 pub use crate::connect::RefusalStyle;
 pub use crate::endpoint::SniPolicy;
@@ -48,8 +52,10 @@ use crate::admission::Admission;
 use crate::arrivals::Arrivals;
 use crate::connections::Connections;
 use crate::endpoint::Endpoints;
+use crate::just_in_time::JustInTime;
 use crate::listen::Places;
 use crate::metrics::{LogLag, Metrics};
+use crate::refusal_log::RefusalLog;
 use crate::registry::Registry;
 use crate::report::Reporter;
 use crate::session::Shared;
@@ -99,7 +105,15 @@ pub struct Gateway {
     reporter: Reporter,
     places: Places,
     arrivals: Arrivals,
-    follower: parking_lot::Mutex<Option<ChangeFollower>>,
+    just_in_time: JustInTime,
+    /// What the background tasks begin with; taken once.
+    unstarted: parking_lot::Mutex<Option<Unstarted>>,
+}
+
+struct Unstarted {
+    follower: ChangeFollower,
+    refusals: mpsc::Receiver<RefusalRecord>,
+    store: Store,
 }
 
 /// A task that runs as long as the server.
@@ -140,30 +154,36 @@ impl Gateway {
             watch: Arc::clone(&watch),
             clock: Arc::clone(&clock),
         };
+        let broker = Broker::new();
+        let just_in_time = JustInTime::new(store.clone(), broker.clone(), Arc::clone(&clock));
+        let (refusal_log, refusals) = RefusalLog::new();
         let shared = Arc::new(Shared { registry, clock, metrics: Arc::clone(&metrics) });
         Ok(Arc::new(Self {
             tls: Tls::new(chains, settings.resumption)?,
             admission,
             shared,
-            broker: Broker::new(),
+            broker,
             refusals: settings.refusals,
             mqtt: connect::settings(),
             watch,
             connections,
-            reporter: Reporter::new(Arc::clone(&metrics)),
+            reporter: Reporter::new(Arc::clone(&metrics), refusal_log),
             metrics,
             places: Places::new(),
             arrivals: Arrivals::default(),
-            follower: parking_lot::Mutex::new(Some(follower)),
+            just_in_time,
+            unstarted: parking_lot::Mutex::new(Some(Unstarted { follower, refusals, store })),
         }))
     }
 
-    /// The tasks that must run beside the listeners: judging connections again, and following the change log.
+    /// The tasks that must run beside the listeners: judging connections again, following the change log, keeping
+    /// refusals.
     #[must_use]
     pub fn background(&self) -> Vec<Task> {
         let mut tasks: Vec<Task> = vec![Box::pin(Arc::clone(&self.watch).judge())];
-        if let Some(follower) = self.follower.lock().take() {
+        if let Some(Unstarted { follower, refusals, store }) = self.unstarted.lock().take() {
             tasks.push(Box::pin(Arc::clone(&self.watch).follow(follower)));
+            tasks.push(Box::pin(refusal_log::write(refusals, store)));
         }
         tasks
     }

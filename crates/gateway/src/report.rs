@@ -1,4 +1,4 @@
-//! A refusal is a first-class outcome: one metric, and one log event with stable field names. Strangers cannot make us
+//! A refusal is a first-class outcome: one metric, one log event with stable field names, one record in the store. Strangers cannot make us
 //! write without bound: their texts are clipped, and beyond so many lines a second the rest are counted.
 
 use std::net::SocketAddr;
@@ -10,9 +10,11 @@ use gatehouse_domain::rate_limit::RateLimit;
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::Timestamp;
+use gatehouse_store::RefusalRecord;
 use parking_lot::Mutex;
 
 use crate::metrics::Metrics;
+use crate::refusal_log::RefusalLog;
 
 /// A device that was turned away, as the log tells it.
 pub(crate) struct Report<'a> {
@@ -29,19 +31,31 @@ pub(crate) struct Report<'a> {
 pub(crate) struct Reporter {
     metrics: Arc<Metrics>,
     lines: Mutex<RateLimit>,
+    log: RefusalLog,
 }
 
 impl Reporter {
-    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics, lines: Mutex::new(RateLimit::new(limits::REFUSAL_LINES_PER_SECOND)) }
+    pub(crate) fn new(metrics: Arc<Metrics>, log: RefusalLog) -> Self {
+        Self { metrics, log, lines: Mutex::new(RateLimit::new(limits::REFUSAL_LINES_PER_SECOND)) }
     }
 
     /// Counts the refusal and writes its event.
     pub(crate) fn file(&self, report: &Report<'_>, now: Timestamp) {
         self.metrics.refused(report.refusal);
+        if let Some(certificate_id) = report.certificate_id {
+            self.log.keep(RefusalRecord {
+                certificate_id,
+                at: now,
+                reason: report.refusal.label().to_owned(),
+                scope: report.scope,
+                client_id: report.client_id.map(clipped),
+                source_ip: report.peer.ip().to_canonical().to_string(),
+                source_port: report.peer.port(),
+                sni: report.sni.map(clipped),
+            });
+        }
         let Some(skipped) = self.lines.lock().ask(now) else { return };
         let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-        let clipped = |text: &str| text.chars().take(limits::LOGGED_CHARACTERS).collect::<String>();
         tracing::info!(
             event_type = report.refusal.aws_event(),
             reason = report.refusal.label(),
@@ -59,4 +73,8 @@ impl Reporter {
             "device refused"
         );
     }
+}
+
+fn clipped(text: &str) -> String {
+    text.chars().take(limits::LOGGED_CHARACTERS).collect()
 }

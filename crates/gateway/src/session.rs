@@ -89,6 +89,10 @@ impl Session {
     pub(crate) async fn run(mut self) -> End {
         let end = match self.live().await {
             Ok(never) => match never {},
+            // Whoever judges the connections may have cut this one meanwhile, and has counted it then.
+            Err(End::Refused(refusal)) if !self.mailbox.close(CloseReason::Refused(refusal)) => {
+                End::Closed(CloseReason::Refused(refusal))
+            }
             Err(end) => end,
         };
         self.say_goodbye(&end).await;

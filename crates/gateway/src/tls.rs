@@ -63,8 +63,8 @@ pub(crate) struct Handshake {
     pub(crate) stream: TlsStream<TcpStream>,
     /// The host name of the ClientHello; an IP literal there counts as none.
     pub(crate) sni: Option<String>,
-    /// The certificate the peer presented first, in DER.
-    pub(crate) leaf: Vec<u8>,
+    /// The certificates the peer presented, in DER, its own first; at least one.
+    pub(crate) presented: Vec<Vec<u8>>,
     /// `TLSv1.2` or `TLSv1.3`.
     pub(crate) version: &'static str,
     /// The host name under which a resumed session began, where it is known.
@@ -152,7 +152,13 @@ impl Tls {
             .map_err(HandshakeFailure::Failed)?;
 
         let (_, connection) = stream.get_ref();
-        let leaf = connection.peer_certificates().and_then(|chain| chain.first()).map(|leaf| leaf.to_vec());
+        let presented: Vec<Vec<u8>> = connection
+            .peer_certificates()
+            .into_iter()
+            .flatten()
+            .take(limits::CHAIN_CERTIFICATES)
+            .map(|certificate| certificate.to_vec())
+            .collect();
         let version = match connection.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
             _ => "TLSv1.2",
@@ -162,9 +168,10 @@ impl Tls {
             Some(HandshakeKind::Resumed) => connection.received_resumption_data().map(<[u8]>::to_vec),
             _ => None,
         };
-        let leaf =
-            leaf.ok_or_else(|| HandshakeFailure::Failed(std::io::Error::other("no certificate was presented")))?;
-        Ok(Handshake { stream, sni, leaf, version, resumed_from })
+        if presented.is_empty() {
+            return Err(HandshakeFailure::Failed(std::io::Error::other("no certificate was presented")));
+        }
+        Ok(Handshake { stream, sni, presented, version, resumed_from })
     }
 }
 
