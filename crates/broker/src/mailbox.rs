@@ -93,16 +93,17 @@ impl Mailbox {
     }
 
     /// Asks the connection to end. The first reason stays. Messages still waiting are dropped, so that nothing reaches a
-    /// client that was cut off; a server that goes down still lets them out.
-    pub fn close(&self, reason: CloseReason) {
+    /// client that was cut off; a server that goes down still lets them out. Answers whether `reason` is the one.
+    pub fn close(&self, reason: CloseReason) -> bool {
         let mut state = self.state.lock();
         if state.close.is_some() {
-            return;
+            return false;
         }
         let (waker, undelivered) = state.end(reason);
         drop(state);
         wake(waker);
         drop(undelivered);
+        true
     }
 
     /// Tells the connection that its permissions may have changed.
@@ -339,8 +340,8 @@ mod tests {
     #[test]
     fn the_first_reason_to_close_stays() {
         let mailbox = Mailbox::new();
-        mailbox.close(CloseReason::Refused(Refusal::Deleted));
-        mailbox.close(CloseReason::TakenOver);
+        assert!(mailbox.close(CloseReason::Refused(Refusal::Deleted)));
+        assert!(!mailbox.close(CloseReason::TakenOver));
         assert_eq!(mailbox.close_reason(), Some(CloseReason::Refused(Refusal::Deleted)));
     }
 
