@@ -254,9 +254,14 @@ impl Ask {
         self
     }
 
+    /// Method and target.
+    pub(crate) fn what(&self) -> String {
+        format!("{} {}", self.method, self.target)
+    }
+
     /// Sends it and expects success.
     pub(crate) async fn ok(self) -> Value {
-        let what = format!("{} {}", self.method, self.target);
+        let what = self.what();
         let answer = self.send().await;
         assert_eq!(answer.status, 200, "{what}: {}", answer.body);
         answer.body
@@ -264,7 +269,7 @@ impl Ask {
 
     /// Sends it and expects to be refused; answers the body.
     pub(crate) async fn refused(self, status: u16, error: &str) -> Value {
-        let what = format!("{} {}", self.method, self.target);
+        let what = self.what();
         let answer = self.send().await;
         assert_eq!((answer.status, answer.error.as_deref()), (status, Some(error)), "{what}: {}", answer.body);
         answer.body
