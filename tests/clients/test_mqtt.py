@@ -345,6 +345,14 @@ def test_the_client_need_not_wait_for_connack(account, device):
     assert b"\x05eagernow" in answers
 
 
+def test_a_reason_is_told_behind_answers_that_wait(account, device):
+    """QoS 2 in one segment with CONNECT: CONNACK, then DISCONNECT with the reason."""
+    with Wire(account, device) as wire:
+        wire.send(connect("hasty", version=5), packet(0x34, text("x") + b"\x00\x01\x00" + b"x"))
+        assert wire.read_packet()[:4:3] == b"\x20\x00"
+        assert wire.read_packet()[:3:2] == b"\xe0\x9b"
+
+
 def test_packets_may_come_in_pieces(account, device):
     with Wire(account, device) as wire:
         for byte in connect("pieces") + PINGREQ:
