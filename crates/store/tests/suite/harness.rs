@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 
+use gatehouse_domain::ca::CaStatus;
 use gatehouse_domain::certificate::{CertificateId, CertificateMode, CertificateStatus};
 use gatehouse_domain::name::{PolicyName, ThingName};
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::Timestamp;
-use gatehouse_store::{Batch, CertificateRecord, Error, PolicyRecord, Store, StoreKind, StoreSettings, ThingRecord};
+use gatehouse_store::{
+    Batch, CaCertificateRecord, CertificateRecord, Error, PolicyRecord, Store, StoreKind, StoreSettings, ThingRecord,
+    TransferRecord,
+};
 
 /// Makes a test of each function for each engine.
 macro_rules! on_both_engines {
@@ -29,6 +33,31 @@ macro_rules! on_both_engines {
 pub(crate) use on_both_engines;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+/// The tables of the registry.
+pub(crate) const TABLES: [&str; 21] = [
+    "accounts",
+    "access_keys",
+    "certificates",
+    "certificate_pems",
+    "policies",
+    "policy_versions",
+    "policy_attachments",
+    "things",
+    "thing_attributes",
+    "thing_principals",
+    "tags",
+    "endpoint_prefixes",
+    "settings",
+    "issuances",
+    "change_log",
+    "ca_certificates",
+    "ca_certificate_pems",
+    "ca_subjects",
+    "registration_codes",
+    "transfers",
+    "refusals",
+];
 
 /// An open store on a database of its own.
 #[derive(Clone)]
@@ -115,31 +144,15 @@ impl Db {
 
     /// How many rows all tables of the registry hold together.
     pub(crate) async fn rows(&self) -> i64 {
-        let tables = [
-            "accounts",
-            "access_keys",
-            "certificates",
-            "certificate_pems",
-            "policies",
-            "policy_versions",
-            "policy_attachments",
-            "things",
-            "thing_attributes",
-            "thing_principals",
-            "tags",
-            "endpoint_prefixes",
-            "settings",
-            "issuances",
-            "change_log",
-            "ca_certificates",
-            "ca_certificate_pems",
-            "ca_subjects",
-            "registration_codes",
-            "transfers",
-            "refusals",
-        ];
-        let counts: Vec<String> = tables.iter().map(|table| format!("(SELECT COUNT(*) FROM {table})")).collect();
+        let counts: Vec<String> = TABLES.iter().map(|table| format!("(SELECT COUNT(*) FROM {table})")).collect();
         self.number(&format!("SELECT {}", counts.join(" + "))).await
+    }
+
+    /// Takes the schema away, as if the database had just been made.
+    pub(crate) async fn drop_tables(&self) {
+        let tables = TABLES.into_iter().chain(["schema_migrations", "schema_lock"]);
+        let drops: Vec<String> = tables.map(|table| format!("DROP TABLE IF EXISTS {table};")).collect();
+        self.run(&drops.concat()).await;
     }
 
     /// Commits what `fill` puts into a batch.
@@ -156,6 +169,10 @@ pub(crate) fn scope() -> Scope {
 
 pub(crate) fn other_scope() -> Scope {
     Scope::new("210987654321".parse().unwrap(), "us-east-1".parse().unwrap())
+}
+
+pub(crate) fn third_scope() -> Scope {
+    Scope::new("333333333333".parse().unwrap(), "us-east-1".parse().unwrap())
 }
 
 pub(crate) fn id(number: u32) -> CertificateId {
@@ -188,6 +205,38 @@ pub(crate) fn certificate(number: u32) -> CertificateRecord {
         not_after: NOW.plus_millis(1_000_000),
         policy_count: 0,
         thing_count: 0,
+    }
+}
+
+/// One that may be offered to another account.
+pub(crate) fn idle_certificate(number: u32) -> CertificateRecord {
+    CertificateRecord { status: CertificateStatus::Inactive, ..certificate(number) }
+}
+
+/// Offers the certificate of [`scope`] to [`other_scope`], and reads the offer.
+pub(crate) async fn begin_transfer(db: &Db, number: u32) -> (CertificateRecord, TransferRecord) {
+    let record = db.store.certificate(scope(), id(number)).await.unwrap().unwrap();
+    let (target, message) = (other_scope().account, Some("take it"));
+    db.write(|batch| batch.begin_transfer(&record, target, message, "offered", NOW)).await.unwrap();
+    db.store.incoming_transfer(other_scope(), id(number)).await.unwrap().unwrap()
+}
+
+/// All have one subject.
+pub(crate) fn ca_certificate(number: u32) -> CaCertificateRecord {
+    CaCertificateRecord {
+        scope: scope(),
+        certificate_id: id(number),
+        status: CaStatus::Inactive,
+        auto_registration: false,
+        mode: CertificateMode::SniOnly,
+        subject_sha256: [0x5b; 32],
+        registration_config: None,
+        generation_id: format!("generation-{number}"),
+        customer_version: 1,
+        created_at: NOW,
+        last_modified_at: NOW,
+        not_before: NOW,
+        not_after: NOW.plus_millis(1_000_000),
     }
 }
 

@@ -10,6 +10,7 @@
 )]
 
 mod access;
+mod ca_certificates;
 mod certificates;
 mod change_log;
 mod crash;
@@ -19,4 +20,9 @@ mod model;
 mod opening;
 mod policies;
 mod races;
+mod refusals;
+mod registration_codes;
 mod things;
+mod transfer_races;
+mod transfers;
+mod version_1;

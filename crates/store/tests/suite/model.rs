@@ -16,6 +16,7 @@ pub(crate) async fn assert_counts_are_right(db: &Db) {
     let certificate = "a.certificate_id = c.certificate_id AND a.account = c.account AND a.region = c.region";
     let policy = "a.policy_name = p.name AND a.account = p.account AND a.region = p.region";
     let thing = "a.thing_name = t.name AND a.account = t.account AND a.region = t.region";
+    let subject = "s.subject_sha256 = c.subject_sha256 AND s.account = c.account AND s.region = c.region";
     for wrong in [
         format!("certificates c WHERE policy_count <> (SELECT COUNT(*) FROM policy_attachments a WHERE {certificate})"),
         format!("certificates c WHERE thing_count <> (SELECT COUNT(*) FROM thing_principals a WHERE {certificate})"),
@@ -32,6 +33,22 @@ pub(crate) async fn assert_counts_are_right(db: &Db) {
         format!("thing_principals a WHERE NOT EXISTS (SELECT 1 FROM certificates c WHERE {certificate})"),
         format!("thing_principals a WHERE NOT EXISTS (SELECT 1 FROM things t WHERE {thing})"),
         format!("certificate_pems a WHERE NOT EXISTS (SELECT 1 FROM certificates c WHERE {certificate})"),
+        format!("certificates c WHERE NOT EXISTS (SELECT 1 FROM certificate_pems a WHERE {certificate})"),
+        format!("transfers a WHERE NOT EXISTS (SELECT 1 FROM certificates c WHERE {certificate})"),
+        format!(
+            "certificates c WHERE (status = 'PENDING_TRANSFER') <> EXISTS (SELECT 1 FROM transfers a WHERE {certificate} \
+             AND a.is_pending = 1)"
+        ),
+        "certificates c WHERE status = 'PENDING_TRANSFER' AND policy_count + thing_count > 0".to_owned(),
+        format!(
+            "transfers a JOIN certificates c ON {certificate} WHERE a.certificate_created_at <> c.created_at \
+             OR a.account <> (CASE WHEN a.accept_date IS NULL THEN a.source ELSE a.target END)"
+        ),
+        format!("ca_certificate_pems a WHERE NOT EXISTS (SELECT 1 FROM ca_certificates c WHERE {certificate})"),
+        format!("ca_certificates c WHERE NOT EXISTS (SELECT 1 FROM ca_certificate_pems a WHERE {certificate})"),
+        format!("ca_subjects s WHERE ca_count <> (SELECT COUNT(*) FROM ca_certificates c WHERE {subject})"),
+        format!("ca_certificates c WHERE NOT EXISTS (SELECT 1 FROM ca_subjects s WHERE {subject})"),
+        "ca_subjects WHERE ca_count NOT BETWEEN 1 AND 10".to_owned(),
     ] {
         assert_eq!(db.number(&format!("SELECT COUNT(*) FROM {wrong}")).await, 0, "{wrong}");
     }

@@ -39,11 +39,7 @@ async fn many_open_at_once(db: Db) {
         let dir = tempfile::tempdir().unwrap();
         open_at_once(&StoreSettings::sqlite(dir.path().join("deep/data"))).await;
     } else {
-        let tables = "DROP TABLE accounts, access_keys, certificates, certificate_pems, policies, policy_versions, \
-                      policy_attachments, things, thing_attributes, thing_principals, tags, endpoint_prefixes, settings, \
-                      issuances, change_log, ca_certificates, ca_certificate_pems, ca_subjects, registration_codes, \
-                      transfers, refusals, schema_migrations, schema_lock";
-        db.run(tables).await;
+        db.drop_tables().await;
         open_at_once(&db.settings).await;
     }
 }

@@ -26,7 +26,7 @@ on_both_engines!(
 );
 
 /// Commits all batches at once, over two handles; says what became of each.
-async fn at_once(db: &Db, batches: Vec<Batch>) -> Vec<Result<(), Error>> {
+pub(crate) async fn at_once(db: &Db, batches: Vec<Batch>) -> Vec<Result<(), Error>> {
     let second = db.reopen().await.unwrap();
     let tasks: Vec<_> = batches
         .into_iter()
@@ -45,13 +45,13 @@ async fn at_once(db: &Db, batches: Vec<Batch>) -> Vec<Result<(), Error>> {
     outcomes
 }
 
-fn batch(fill: impl FnOnce(&mut Batch)) -> Batch {
+pub(crate) fn batch(fill: impl FnOnce(&mut Batch)) -> Batch {
     let mut batch = Batch::new();
     fill(&mut batch);
     batch
 }
 
-fn wins(outcomes: &[Result<(), Error>]) -> usize {
+pub(crate) fn wins(outcomes: &[Result<(), Error>]) -> usize {
     outcomes.iter().filter(|outcome| outcome.is_ok()).count()
 }
 
