@@ -43,6 +43,30 @@ pub fn admit(registration: Option<&Registration>, endpoint_named: bool, now: Tim
     Ok(())
 }
 
+/// Everything that stands against admission at `now`, where [`admit`] tells the first: what an operator wants to know.
+#[must_use]
+pub fn obstacles(registration: Option<&Registration>, endpoint_named: bool, now: Timestamp) -> Vec<Refusal> {
+    let Some(registration) = registration else { return vec![Refusal::NotRegistered] };
+    // Mending one obstacle brings the next to light.
+    let mut mended = *registration;
+    let mut named = endpoint_named;
+    let mut found = Vec::new();
+    while let Err(refusal) = admit(Some(&mended), named, now) {
+        match refusal {
+            Refusal::SniOnly => named = true,
+            Refusal::Status(_) => mended.status = CertificateStatus::Active,
+            Refusal::NotYetValid => mended.not_before = now,
+            Refusal::Expired => mended.not_after = now,
+            _ => {
+                found.push(refusal);
+                break;
+            }
+        }
+        found.push(refusal);
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +103,22 @@ mod tests {
         let record = registered(CertificateStatus::Active, CertificateMode::SniOnly);
         assert_eq!(admit(Some(&record), true, START), Ok(()));
         assert_eq!(admit(Some(&record), false, START), Err(Refusal::SniOnly));
+    }
+
+    #[test]
+    fn obstacles_are_all_told_and_the_first_is_the_refusal() {
+        let late = END.plus_millis(5_000);
+        for status in CertificateStatus::ALL {
+            for mode in [CertificateMode::Default, CertificateMode::SniOnly] {
+                for (named, now) in [(true, START), (false, START), (true, late), (false, late)] {
+                    let record = registered(status, mode);
+                    let found = obstacles(Some(&record), named, now);
+                    assert_eq!(found.first().copied(), admit(Some(&record), named, now).err());
+                    assert_eq!(found.contains(&Refusal::Expired), now == late);
+                    assert_eq!(found.contains(&Refusal::Status(status)), status != CertificateStatus::Active);
+                }
+            }
+        }
+        assert_eq!(obstacles(None, true, START), [Refusal::NotRegistered]);
     }
 }

@@ -38,9 +38,16 @@ impl ClientFiles {
         if account == AccountId::FIRST { "default".to_owned() } else { account.to_string() }
     }
 
+    /// Whether a key of the account is noted.
+    pub(crate) fn has(&self, account: AccountId) -> bool {
+        let credentials = fs::read_to_string(self.credentials_path()).unwrap_or_default();
+        accounts_of(&credentials).contains(&Self::profile(account))
+    }
+
     /// Notes the key of a new account.
     pub(crate) fn add_account(&self, config: &Config, account: AccountId, key: &NewAccessKey) -> Result<(), Failure> {
         self.make_dir()?;
+        let _alone = self.lock()?;
         let mut credentials = fs::read_to_string(self.credentials_path()).unwrap_or_default();
         credentials.push_str(&format!(
             "[{}]\naws_access_key_id = {}\naws_secret_access_key = {}\n\n",
@@ -56,6 +63,7 @@ impl ClientFiles {
     /// Notes the address that the server really listens on.
     pub(crate) fn set_endpoint(&self, config: &Config, api: SocketAddr) -> Result<(), Failure> {
         self.make_dir()?;
+        let _alone = self.lock()?;
         let credentials = fs::read_to_string(self.credentials_path()).unwrap_or_default();
         self.write_config(&endpoint_url(config, api), config, &accounts_of(&credentials))
     }
@@ -73,6 +81,14 @@ impl ClientFiles {
         }
         text.push_str(&format!("[services gatehouse]\niot =\n  endpoint_url = {url}\n"));
         self.write(&self.config_path(), &text)
+    }
+
+    /// Two commands at once must not overwrite each other's profile.
+    fn lock(&self) -> Result<fs::File, Failure> {
+        let path = self.dir.join(".lock");
+        let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+        file.and_then(|file| file.lock().map(|()| file))
+            .map_err(|error| Failure::configuration(format!("{} cannot be locked: {error}", path.display())))
     }
 
     fn make_dir(&self) -> Result<(), Failure> {

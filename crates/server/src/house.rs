@@ -1,5 +1,7 @@
 //! Opens the house: store, authority, keys. The same for the server and for the commands that work beside it.
 
+use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +20,9 @@ use crate::client_files::ClientFiles;
 use crate::clock::SystemClock;
 use crate::config::{Config, IssuingKey};
 use crate::failure::Failure;
+
+/// The setting that ties a store to its keys.
+const DEPLOYMENT: &str = "deployment";
 
 /// An open house.
 pub(crate) struct Opened {
@@ -48,20 +53,55 @@ pub(crate) async fn open(config: &Config) -> Result<Opened, Failure> {
     let store = Store::open(&config.store_settings()).await?;
     publish_root(&config.data_dir, &authority)?;
     let opened = Opened { store, authority, sealer, clock, client_files: ClientFiles::new(&config.data_dir) };
-    if opened.store.accounts().await?.is_empty() {
-        first_account(&opened, config).await?;
-    }
+    one_deployment(&opened).await?;
+    first_account(&opened, config).await?;
     Ok(opened)
 }
 
-/// The first start's account, with a key that may do everything in it.
-async fn first_account(opened: &Opened, config: &Config) -> Result<(), Failure> {
-    match make_account(opened, config, AccountId::FIRST).await {
-        Ok(_) => Ok(()),
-        // Another process made it at the same moment, and its key is in the same files.
-        Err(MakeAccountError::Exists) => Ok(()),
-        Err(MakeAccountError::Failed(failure)) => Err(failure),
+/// A store belongs to one set of keys: with others, devices would not trust the server, and no signature would verify.
+async fn one_deployment(opened: &Opened) -> Result<(), Failure> {
+    let secret = opened.sealer.derive("deployment").map_err(|error| Failure::other(error.to_string()))?;
+    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    context.update(opened.authority.root_pem().as_bytes());
+    context.update(secret.as_slice());
+    let mark = context.finish();
+    if opened.store.setting(DEPLOYMENT).await?.is_none() {
+        let mut batch = Batch::new();
+        batch.insert_setting(DEPLOYMENT, mark.as_ref());
+        match opened.store.commit(batch, opened.clock.now()).await {
+            Ok(()) | Err(gatehouse_store::Error::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
+    if opened.store.setting(DEPLOYMENT).await?.as_deref() == Some(mark.as_ref()) {
+        return Ok(());
+    }
+    Err(Failure::configuration(
+        "the store belongs to a deployment with other keys: copy the keys folder of that deployment into this data folder",
+    ))
+}
+
+/// The first account, and a key for it that may do everything in it. A start that was interrupted before the key was
+/// written down is made good by another key.
+async fn first_account(opened: &Opened, config: &Config) -> Result<(), Failure> {
+    if opened.store.accounts().await?.is_empty() {
+        match make_account(opened, config, AccountId::FIRST).await {
+            // Another process made it at the same moment.
+            Ok(_) | Err(MakeAccountError::Exists) => {}
+            Err(MakeAccountError::Failed(failure)) => return Err(failure),
+        }
+    }
+    if opened.client_files.has(AccountId::FIRST) || opened.store.account(AccountId::FIRST).await?.is_none() {
+        return Ok(());
+    }
+    let now = opened.clock.now();
+    let wish = AccessKeyWish { account: AccountId::FIRST, policy: None, expires_at: None };
+    let key = make(&opened.sealer, wish, now)?;
+    let mut batch = Batch::new();
+    batch.insert_access_key(&key.record);
+    batch.announce(Event::AccessKeys { account: AccountId::FIRST });
+    opened.store.commit(batch, now).await?;
+    opened.client_files.add_account(config, AccountId::FIRST, &key)
 }
 
 pub(crate) enum MakeAccountError {
@@ -117,20 +157,20 @@ pub(crate) async fn complete_endpoints(opened: &Opened, config: &Config) -> Resu
     Ok(())
 }
 
-fn make_folder(dir: &Path) -> Result<(), Failure> {
+pub(crate) fn make_folder(dir: &Path) -> Result<(), Failure> {
     let refused = |error: std::io::Error| {
         Failure::configuration(format!("the data folder {} cannot be used: {error}", dir.display()))
     };
-    std::fs::create_dir_all(dir).map_err(refused)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(refused)?;
     // A folder that can be read but not written is found out here, not at the first write.
     let probe = dir.join(".writable");
-    std::fs::write(&probe, b"").map_err(refused)?;
-    std::fs::remove_file(&probe).map_err(refused)
+    fs::write(&probe, b"").map_err(refused)?;
+    fs::remove_file(&probe).map_err(refused)
 }
 
 fn read_passphrase(config: &Config) -> Result<Option<Zeroizing<String>>, Failure> {
     let Some(path) = &config.passphrase_file else { return Ok(None) };
-    let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
+    let text = fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
         Failure::configuration(format!("the passphrase file {} cannot be read: {error}", path.display()))
     })?;
     match text.lines().next() {
@@ -141,6 +181,6 @@ fn read_passphrase(config: &Config) -> Result<Option<Zeroizing<String>>, Failure
 
 fn publish_root(dir: &Path, authority: &Authority) -> Result<(), Failure> {
     let path = dir.join("root-ca.pem");
-    std::fs::write(&path, authority.root_pem())
+    fs::write(&path, authority.root_pem())
         .map_err(|error| Failure::configuration(format!("{} cannot be written: {error}", path.display())))
 }

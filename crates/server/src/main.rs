@@ -44,6 +44,8 @@ enum Command {
     Env(commands::env::Options),
     /// Print /etc/hosts lines for the device endpoints
     Hosts,
+    /// Say whether a certificate could connect now, what stands against it, and what mends it
+    Explain(commands::explain::Options),
 }
 
 fn main() -> ExitCode {
@@ -74,6 +76,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::AccessKey(command) => commands::access_key::run(config, command).await,
             Command::Env(options) => commands::env::run(config, options).await,
             Command::Hosts => commands::hosts::run(config).await,
+            Command::Explain(options) => commands::explain::run(config, options).await,
         }
     })
 }

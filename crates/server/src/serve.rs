@@ -65,9 +65,7 @@ pub(crate) async fn start(config: &Config) -> Result<Running, Failure> {
         Some(address) => Some(bind("listen.alpn", address).await?),
         None => None,
     };
-    std::fs::create_dir_all(&config.data_dir).map_err(|error| {
-        Failure::configuration(format!("the data folder {} cannot be used: {error}", config.data_dir.display()))
-    })?;
+    house::make_folder(&config.data_dir)?;
     let lock = lock_data_dir(&config.data_dir)?;
     let opened = house::open(config).await?;
     house::complete_endpoints(&opened, config).await?;

@@ -4,6 +4,7 @@ pub(crate) mod access_key;
 pub(crate) mod account;
 pub(crate) mod demo;
 pub(crate) mod env;
+pub(crate) mod explain;
 pub(crate) mod hosts;
 pub(crate) mod serve;
 

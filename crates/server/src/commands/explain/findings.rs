@@ -1,0 +1,211 @@
+//! What stands for and against a certificate in one scope, each with the command that mends it.
+
+use std::sync::Arc;
+
+use gatehouse_domain::admission::obstacles;
+use gatehouse_domain::arn::{Arn, Prefix};
+use gatehouse_domain::ca::{FirstContact, auto_register};
+use gatehouse_domain::certificate::CertificateStatus;
+use gatehouse_domain::client_id::ClientId;
+use gatehouse_domain::policy::{
+    ConnectAttributes, ConnectionContext, ConnectionFacts, Decision, PolicyDocument, Request, ThingFacts, evaluate,
+};
+use gatehouse_domain::refusal::Refusal;
+use gatehouse_domain::scope::Scope;
+use gatehouse_domain::thing::{Attachment, associated};
+use gatehouse_domain::time::Timestamp;
+use gatehouse_pki::ca::CaCertificate;
+use gatehouse_pki::chain::signers;
+use gatehouse_store::{AdmissionRecord, ThingAttachment};
+use serde::Serialize;
+
+use super::Subject;
+use crate::failure::Failure;
+use crate::house::Opened;
+
+/// One thing to know.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Finding {
+    /// The reason's label, as in logs and metrics.
+    pub(super) reason: &'static str,
+    /// Whether it keeps the device out.
+    pub(super) prevents: bool,
+    pub(super) text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) command: Option<String>,
+}
+
+impl Finding {
+    fn obstacle(refusal: Refusal, command: Option<String>) -> Self {
+        Self { reason: refusal.label(), prevents: true, text: refusal.to_string(), command }
+    }
+
+    fn note(text: String) -> Self {
+        Self { reason: "note", prevents: false, text, command: None }
+    }
+}
+
+/// Everything there is to say about the certificate in `scope`.
+pub(super) async fn find(
+    opened: &Opened,
+    subject: &Subject,
+    scope: Scope,
+    is_named: bool,
+) -> Result<Vec<Finding>, Failure> {
+    let now = opened.clock.now();
+    let record = opened.store.admission(scope, subject.id).await?;
+    let registration = record.as_ref().map(|record| record.certificate.registration());
+    let mut findings = Vec::new();
+    for refusal in obstacles(registration.as_ref(), is_named, now) {
+        let command = mending(refusal, subject, scope);
+        let mut finding = Finding::obstacle(refusal, command);
+        if let (Refusal::Status(_), Some(record)) = (refusal, &record) {
+            finding.text.push_str(&format!(" (since {})", record.certificate.last_modified_at));
+        }
+        findings.push(finding);
+    }
+    match record {
+        None => unregistered(opened, subject, scope, now, &mut findings).await?,
+        Some(record) => policies(opened, subject, scope, now, record, &mut findings).await?,
+    }
+    Ok(findings)
+}
+
+fn mending(refusal: Refusal, subject: &Subject, scope: Scope) -> Option<String> {
+    let region = scope.region;
+    match refusal {
+        Refusal::Status(CertificateStatus::Inactive | CertificateStatus::PendingActivation) => Some(format!(
+            "aws iot update-certificate --region {region} --certificate-id {} --new-status ACTIVE",
+            subject.id
+        )),
+        Refusal::Status(CertificateStatus::PendingTransfer) => {
+            Some(format!("aws iot cancel-certificate-transfer --region {region} --certificate-id {}", subject.id))
+        }
+        Refusal::NotRegistered => Some(format!(
+            "aws iot register-certificate-without-ca --region {region} --status ACTIVE --certificate-pem file://<PEM file>"
+        )),
+        Refusal::SniOnly => Some(format!("aws iot describe-endpoint --region {region} --endpoint-type iot:Data-ATS")),
+        _ => None,
+    }
+}
+
+/// Where else it is registered, and whether a CA of the scope would register it.
+async fn unregistered(
+    opened: &Opened,
+    subject: &Subject,
+    scope: Scope,
+    now: Timestamp,
+    findings: &mut Vec<Finding>,
+) -> Result<(), Failure> {
+    for (other, mode) in opened.store.certificate_scopes(subject.id).await? {
+        findings.push(Finding::note(format!(
+            "it is registered in account {}, Region {}, in mode {}",
+            other.account,
+            other.region,
+            mode.as_str()
+        )));
+    }
+    let Some(certificate) = &subject.certificate else { return Ok(()) };
+    let candidates = opened.store.ca_certificates_by_subject(scope, certificate.issuer_sha256()).await?;
+    if candidates.is_empty() {
+        findings.push(Finding::note("no CA certificate registered here has the name of its issuer".to_owned()));
+        return Ok(());
+    }
+    let authorities: Vec<CaCertificate> =
+        candidates.iter().filter_map(|(_, pem)| CaCertificate::from_registered(pem).ok()).collect();
+    match signers(certificate, &authorities) {
+        Err(refusal) => findings.push(Finding::note(refusal.to_string())),
+        Ok(found) => {
+            let ids: Vec<_> = found.iter().map(|ca| ca.id()).collect();
+            let contact = FirstContact {
+                endpoint_named: true,
+                not_before: certificate.not_before(),
+                not_after: certificate.not_after(),
+            };
+            for (ca, _) in candidates.iter().filter(|(ca, _)| ids.contains(&ca.certificate_id)) {
+                let verdict = match auto_register(&ca.issuer(), &contact, now) {
+                    Ok(_) => "and registers it as PENDING_ACTIVATION when it connects".to_owned(),
+                    Err(refusal) => format!("and does not register it just in time: {refusal}"),
+                };
+                findings.push(Finding::note(format!("CA certificate {} has signed it, {verdict}", ca.certificate_id)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the policies let it connect.
+async fn policies(
+    opened: &Opened,
+    subject: &Subject,
+    scope: Scope,
+    now: Timestamp,
+    record: AdmissionRecord,
+    findings: &mut Vec<Finding>,
+) -> Result<(), Failure> {
+    let arn = Arn::certificate(scope, subject.id);
+    let attach = || Some(format!("aws iot attach-policy --region {} --policy-name <policy> --target {arn}", scope.region));
+    if record.policies.is_empty() {
+        findings.push(Finding {
+            reason: Refusal::PolicyDenied.label(),
+            prevents: true,
+            text: "no policy is attached to it, so nothing allows iot:Connect".to_owned(),
+            command: attach(),
+        });
+        return Ok(());
+    }
+    let attachments: Vec<Attachment> = record.things.iter().map(ThingAttachment::rule).collect();
+    // Without a client id, the names of its things are what its devices most likely use.
+    let client_ids: Vec<ClientId> = match &subject.client_id {
+        Some(client_id) => vec![client_id.clone()],
+        None => attachments.iter().filter_map(|a| ClientId::parse(a.thing_name.as_str()).ok()).collect(),
+    };
+    if client_ids.is_empty() {
+        findings.push(Finding::note("--client-id tells whether its policies let it connect under that id".to_owned()));
+    }
+    let mut documents = Vec::new();
+    for name in &record.policies {
+        if let Some((_, text)) = opened.store.default_policy_document(scope, name).await? {
+            documents.push(PolicyDocument::parse(&text).map_err(|error| Failure::other(error.to_string()))?);
+        }
+    }
+    for client_id in client_ids {
+        let mut facts = ConnectionFacts {
+            client_id: Some(client_id.clone()),
+            certificate_id: Some(subject.id),
+            certificate_names: subject.certificate.as_ref().map(|certificate| Arc::new(certificate.names())),
+            ..ConnectionFacts::default()
+        };
+        if let Some(attachment) = associated(&attachments, client_id.as_str())
+            && let Some(thing) = opened.store.thing(scope, &attachment.thing_name).await?
+        {
+            facts.thing = Some(Arc::new(ThingFacts {
+                name: thing.name,
+                thing_type_name: thing.thing_type_name,
+                attributes: thing.attributes,
+            }));
+        }
+        let resource = format!("{}client/{client_id}", Prefix(&scope));
+        let context = ConnectionContext::connecting(&facts, now, ConnectAttributes::default());
+        let request = Request { action: "iot:Connect", resource: &resource, context: &context };
+        match evaluate(&documents, &request) {
+            Decision::Allowed => {
+                findings.push(Finding::note(format!("its policies let it connect with client id {client_id}")));
+            }
+            Decision::ExplicitDeny => findings.push(Finding {
+                reason: Refusal::PolicyDenied.label(),
+                prevents: true,
+                text: format!("a policy denies iot:Connect for client id {client_id}"),
+                command: Some(format!("aws iot list-attached-policies --region {} --target {arn}", scope.region)),
+            }),
+            Decision::ImplicitDeny => findings.push(Finding {
+                reason: Refusal::PolicyDenied.label(),
+                prevents: true,
+                text: format!("none of its policies allows iot:Connect for client id {client_id}"),
+                command: attach(),
+            }),
+        }
+    }
+    Ok(())
+}
