@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gatehouse_domain::limits;
-use http::HeaderMap;
 use http_body_util::{BodyExt as _, Limited};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -42,7 +41,7 @@ where
     B: http_body::Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let permits = u32::try_from(expected_bytes(&parts.headers)?.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX);
+    let permits = u32::try_from(expected_bytes(&body)?.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX);
     let reading = async {
         let room =
             Arc::clone(room).acquire_many_owned(permits).await.map_err(|error| Error::Internal(error.to_string()))?;
@@ -61,12 +60,14 @@ where
     Ok(Arrived { parts, body, peer, _room: room })
 }
 
-/// How long the body says it will be; the longest when it does not say. One that says it is too long is refused before
-/// a byte of it is read.
-fn expected_bytes(headers: &HeaderMap) -> Result<usize, Error> {
-    let Some(declared) = headers.get(http::header::CONTENT_LENGTH) else { return Ok(limits::API_BODY_BYTES) };
-    let declared = declared.to_str().ok().and_then(|text| text.parse::<usize>().ok());
-    declared.filter(|bytes| *bytes <= limits::API_BODY_BYTES).ok_or_else(too_long)
+/// How long the body will be, which is known unless it comes in chunks; then, the longest. One that says it is too long
+/// is refused before a byte of it is read.
+fn expected_bytes(body: &impl http_body::Body) -> Result<usize, Error> {
+    match body.size_hint().upper().map(usize::try_from) {
+        None => Ok(limits::API_BODY_BYTES),
+        Some(Ok(bytes)) if bytes <= limits::API_BODY_BYTES => Ok(bytes),
+        Some(_) => Err(too_long()),
+    }
 }
 
 fn too_long() -> Error {
@@ -74,4 +75,34 @@ fn too_long() -> Error {
         Code::RequestEntityTooLargeException,
         format!("the body has more than {} bytes", limits::API_BODY_BYTES),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use http::Request;
+    use http_body_util::{Empty, Full};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_without_a_body_waits_for_no_room() {
+        let peer = Peer { ip: Ipv4Addr::LOCALHOST.into(), is_secure: false };
+        let room = Arc::new(Semaphore::new(0));
+        let (parts, body) = Request::new(Empty::new()).into_parts();
+        let arrived = read(parts, body, peer, &room).await.unwrap();
+        assert!(arrived.body.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_body_takes_the_room_it_needs() {
+        let peer = Peer { ip: Ipv4Addr::LOCALHOST.into(), is_secure: false };
+        let room = Arc::new(Semaphore::new(3));
+        let (parts, body) = Request::new(Full::new(Bytes::from(vec![b'x'; PERMIT_BYTES + 1]))).into_parts();
+        let arrived = read(parts, body, peer, &room).await.unwrap();
+        assert_eq!(room.available_permits(), 1);
+        drop(arrived);
+        assert_eq!(room.available_permits(), 3);
+    }
 }
