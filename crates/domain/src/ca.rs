@@ -297,6 +297,14 @@ pub struct Issuer {
     pub not_after: Timestamp,
 }
 
+impl Issuer {
+    /// Whether it is within its validity at `now`.
+    #[must_use]
+    pub const fn is_valid_at(&self, now: Timestamp) -> bool {
+        is_within(self.not_before, self.not_after, now)
+    }
+}
+
 /// The connection of an unknown certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FirstContact {
@@ -357,7 +365,7 @@ pub fn auto_register(
     if !ca.auto_registration.is_enabled() {
         return Err(AutoRegistrationRefusal::AutoRegistrationDisabled);
     }
-    if !is_within(ca.not_before, ca.not_after, now) {
+    if !ca.is_valid_at(now) {
         return Err(AutoRegistrationRefusal::CaOutsideValidity);
     }
     if !is_within(contact.not_before, contact.not_after, now) {

@@ -66,6 +66,9 @@ impl Operation for RegisterCertificate {
                 format!("CA certificate {} is INACTIVE: activate it before registering its certificates", ca.certificate_id),
             ));
         }
+        if !ca.issuer().is_valid_at(call.now) {
+            return Err(invalid("the CA certificate that signed the certificate is outside its validity period"));
+        }
         certificate
             .check_registrable(call.now)
             .map_err(|refusal| invalid(format!("the certificate is refused: {refusal}")))?;
