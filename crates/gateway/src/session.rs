@@ -24,6 +24,7 @@ use crate::authorization::Authorization;
 use crate::connect::reason_code;
 use crate::metrics::Metrics;
 use crate::registry::Registry;
+use crate::report::Reporter;
 use crate::socket;
 use crate::will::Will;
 
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) registry: Arc<Registry>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) reporter: Arc<Reporter>,
 }
 
 /// A connected device.
@@ -212,22 +214,31 @@ impl Session {
         Ok(())
     }
 
-    /// Tells the device why the connection ends, where MQTT has a word for it, and closes.
+    /// Writes the answers that are still owed, tells the device why the connection ends, where MQTT has a word for it, and
+    /// closes. All of it within [`LAST_WORD`].
     async fn say_goodbye(&mut self, end: &End) {
-        let (reason, text) = match end {
-            End::Disconnected { .. } | End::Lost => return self.shut_down().await,
+        let last_word = match end {
+            End::Lost => return self.shut_down().await,
+            // The order to close may have come in the middle of a packet, and nothing can follow half of one.
+            End::Closed(_) if !self.outbound.is_empty() => return self.shut_down().await,
+            End::Closed(reason) => Some(last_word(*reason)),
+            End::Disconnected { .. } => None,
             End::Silent => {
-                (ReasonCode::KeepAliveTimeout, "nothing was heard for one and a half keep-alives".to_owned())
+                Some((ReasonCode::KeepAliveTimeout, "nothing was heard for one and a half keep-alives".to_owned()))
             }
-            End::Broke { reason, text } => (*reason, text.clone()),
-            End::Refused(refusal) => (reason_code(*refusal), refusal.to_string()),
-            End::Closed(reason) => last_word(*reason),
+            End::Broke { reason, text } => Some((*reason, text.clone())),
+            End::Refused(refusal) => {
+                // Whoever has lost its rights is owed nothing.
+                self.outbound.clear();
+                Some((reason_code(*refusal), refusal.to_string()))
+            }
         };
-        // Half a message must not be followed by another packet: what was begun is given up with the connection.
-        if self.outbound.is_empty()
+        if let Some((reason, text)) = last_word
             && let Some(packet) = self.connection.disconnect(reason, &text)
         {
             self.push(&packet);
+        }
+        if !self.outbound.is_empty() {
             let _peer_gone = timeout(LAST_WORD, async {
                 self.stream.write_all(&self.outbound).await?;
                 self.stream.flush().await
