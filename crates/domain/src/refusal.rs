@@ -32,6 +32,8 @@ pub enum Refusal {
     PolicyDenied,
     /// The client id is against the rules.
     ClientId,
+    /// The CONNECT asks for what MQTT or this server does not offer.
+    ConnectRules,
     /// The registry or its change log could not be read.
     RegistryUnavailable,
     /// The certificate left the registry while connected.
@@ -61,6 +63,7 @@ impl Refusal {
             Self::ForeignSession => "foreign-session",
             Self::PolicyDenied => "policy-denied",
             Self::ClientId => "client-id",
+            Self::ConnectRules => "connect-rules",
             Self::RegistryUnavailable => "registry-unavailable",
             Self::Deleted => "deleted",
         }
@@ -80,6 +83,7 @@ impl Refusal {
             Self::Unreadable => "NOT_AUTHENTICATED",
             Self::WrongEndpoint => "DOMAIN_CONFIGURATION_INVALID",
             Self::PolicyDenied | Self::ClientId => "AUTHORIZATION_FAILURE",
+            Self::ConnectRules => "CLIENT_ERROR",
             Self::RegistryUnavailable => "INTERNAL_SERVER_ERROR",
         }
     }
@@ -91,7 +95,7 @@ impl Refusal {
     #[must_use]
     pub const fn aws_event(self) -> &'static str {
         match self {
-            Self::PolicyDenied | Self::ClientId => "Connect",
+            Self::PolicyDenied | Self::ClientId | Self::ConnectRules => "Connect",
             _ => "Connection.AuthNError",
         }
     }
@@ -128,6 +132,7 @@ impl fmt::Display for Refusal {
             Self::ForeignSession => "the TLS session began at another endpoint: connect with a full handshake",
             Self::PolicyDenied => "no policy of the certificate allows iot:Connect for this client id",
             Self::ClientId => "the client id is not acceptable: at most 128 bytes, not beginning with $",
+            Self::ConnectRules => "the CONNECT asks for what is not offered here",
             Self::RegistryUnavailable => "the registry cannot be read at the moment: try again",
             Self::Deleted => "the certificate was deleted from the registry",
         };
@@ -153,6 +158,7 @@ mod tests {
             Refusal::ForeignSession,
             Refusal::PolicyDenied,
             Refusal::ClientId,
+            Refusal::ConnectRules,
             Refusal::RegistryUnavailable,
             Refusal::Deleted,
         ];

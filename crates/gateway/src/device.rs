@@ -90,7 +90,7 @@ impl Gateway {
         let (connection, offers) = match Connection::open(connect, &self.mqtt) {
             Ok(opened) => opened,
             Err(refusal) => {
-                tracing::info!(peer = %known.peer, certificate_id = %identity.certificate_id(), error = %refusal, "CONNECT refused");
+                self.file(&turned_away(Refusal::ConnectRules), Some(connect.client_id.as_str()), &known);
                 arriving.refuse_request(connect, refusal.reason, refusal.text).await;
                 return None;
             }
@@ -98,6 +98,7 @@ impl Gateway {
         let will = match connect.will.as_ref().map(Will::read).transpose() {
             Ok(will) => will,
             Err(text) => {
+                self.file(&turned_away(Refusal::ConnectRules), Some(connect.client_id.as_str()), &known);
                 arriving.refuse_request(connect, ReasonCode::TopicNameInvalid, &text).await;
                 return None;
             }

@@ -102,7 +102,7 @@ pub struct Gateway {
     watch: Arc<Watch>,
     connections: Arc<Connections>,
     metrics: Arc<Metrics>,
-    reporter: Reporter,
+    reporter: Arc<Reporter>,
     places: Places,
     arrivals: Arrivals,
     just_in_time: JustInTime,
@@ -157,7 +157,9 @@ impl Gateway {
         let broker = Broker::new();
         let just_in_time = JustInTime::new(store.clone(), broker.clone(), Arc::clone(&clock));
         let (refusal_log, refusals) = RefusalLog::new();
-        let shared = Arc::new(Shared { registry, clock, metrics: Arc::clone(&metrics) });
+        let reporter = Arc::new(Reporter::new(Arc::clone(&metrics), refusal_log));
+        let shared =
+            Arc::new(Shared { registry, clock, metrics: Arc::clone(&metrics), reporter: Arc::clone(&reporter) });
         Ok(Arc::new(Self {
             tls: Tls::new(chains, settings.resumption)?,
             admission,
@@ -167,7 +169,7 @@ impl Gateway {
             mqtt: connect::settings(),
             watch,
             connections,
-            reporter: Reporter::new(Arc::clone(&metrics), refusal_log),
+            reporter,
             metrics,
             places: Places::new(),
             arrivals: Arrivals::default(),

@@ -20,6 +20,11 @@ struct Reason {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Operation {
+    operation: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Flow {
     direction: &'static str,
     qos: u8,
@@ -43,6 +48,7 @@ pub(crate) struct Metrics {
     pub(crate) withheld: Counter,
     refusals: Family<Reason, Counter>,
     cuts: Family<Reason, Counter>,
+    denials: Family<Operation, Counter>,
     failures: Family<Reason, Counter>,
 }
 
@@ -81,12 +87,18 @@ impl Metrics {
             withheld: Counter::default(),
             refusals: Family::default(),
             cuts: Family::default(),
+            denials: Family::default(),
             failures: Family::default(),
         };
         registry.register("gatehouse_connections", "Devices connected", metrics.connections.clone());
         registry.register("gatehouse_admissions", "Devices admitted", metrics.admissions.clone());
         registry.register("gatehouse_refusals", "Devices refused, by reason", metrics.refusals.clone());
         registry.register("gatehouse_cuts", "Live connections cut, by reason", metrics.cuts.clone());
+        registry.register(
+            "gatehouse_denials",
+            "Operations of connected devices that were refused",
+            metrics.denials.clone(),
+        );
         registry.register("gatehouse_handshake_failures", "Handshakes that did not complete", metrics.failures.clone());
         registry.register_with_unit(
             "gatehouse_handshake_duration",
@@ -117,6 +129,10 @@ impl Metrics {
         self.cuts
             .get_or_create(&Reason { reason: refusal.label() })
             .inc_by(u64::try_from(connections).unwrap_or(u64::MAX));
+    }
+
+    pub(crate) fn denied(&self, operation: &'static str) {
+        self.denials.get_or_create(&Operation { operation }).inc();
     }
 
     pub(crate) fn handshake_failed(&self, reason: &'static str) {

@@ -75,6 +75,36 @@ impl Reporter {
     }
 }
 
+/// An operation of a connected device that was refused.
+pub(crate) struct Denial<'a> {
+    /// `Publish-In` or `Subscribe`, as AWS's log names them.
+    pub(crate) event_type: &'static str,
+    pub(crate) details: &'a str,
+    pub(crate) topic: &'a str,
+    pub(crate) certificate_id: CertificateId,
+    pub(crate) scope: Scope,
+    pub(crate) client_id: &'a str,
+}
+
+impl Reporter {
+    /// Counts a refused operation and writes its event.
+    pub(crate) fn deny(&self, denial: &Denial<'_>, now: Timestamp) {
+        self.metrics.denied(denial.event_type);
+        let Some(skipped) = self.lines.lock().ask(now) else { return };
+        tracing::info!(
+            event_type = denial.event_type,
+            details = denial.details,
+            topic_name = clipped(denial.topic),
+            certificate_id = %denial.certificate_id,
+            account = %denial.scope.account,
+            region = %denial.scope.region,
+            client_id = denial.client_id,
+            skipped,
+            "operation refused"
+        );
+    }
+}
+
 fn clipped(text: &str) -> String {
     text.chars().take(limits::LOGGED_CHARACTERS).collect()
 }

@@ -11,6 +11,7 @@ use gatehouse_mqtt::{Delivery, InboundPublish, PacketId, Qos, ReasonCode, Receiv
 
 use super::{End, Session};
 use crate::authorization::{Authorized, Publish};
+use crate::report::Denial;
 
 /// A payload up to this size is copied out of the read buffer: a message may wait for a slow subscriber, and must not
 /// keep a whole buffer alive for a few bytes.
@@ -74,8 +75,23 @@ impl Session {
         }
         match outcome {
             Ok(()) => self.answer_publish(publish.delivery, ReasonCode::Success, ""),
-            Err(No { reason, text }) => self.refuse_publish(publish.delivery, reason, text),
+            Err(No { reason, text }) => {
+                self.file("Publish-In", &text, publish.topic.as_str());
+                self.refuse_publish(publish.delivery, reason, text)
+            }
         }
+    }
+
+    fn file(&self, event_type: &'static str, details: &str, topic: &str) {
+        let denial = Denial {
+            event_type,
+            details,
+            topic,
+            certificate_id: self.identity.certificate_id(),
+            scope: self.identity.scope(),
+            client_id: self.guard.session().client_id().as_str(),
+        };
+        self.shared.reporter.deny(&denial, self.shared.clock.now());
     }
 
     fn route(&mut self, _authorized: &Authorized<Publish>, topic: TopicName, publish: &InboundPublish) {
@@ -114,6 +130,7 @@ impl Session {
                 Ok(Qos::AtMostOnce) => ReasonCode::Success,
                 Ok(_) => ReasonCode::GrantedQos1,
                 Err(No { reason, text }) => {
+                    self.file("Subscribe", &text, subscription.filter.as_str());
                     if explained.is_empty() {
                         explained = format!("{}: {text}", subscription.filter.as_str());
                     }

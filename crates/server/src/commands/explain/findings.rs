@@ -145,7 +145,8 @@ async fn policies(
     findings: &mut Vec<Finding>,
 ) -> Result<(), Failure> {
     let arn = Arn::certificate(scope, subject.id);
-    let attach = || Some(format!("aws iot attach-policy --region {} --policy-name <policy> --target {arn}", scope.region));
+    let attach =
+        || Some(format!("aws iot attach-policy --region {} --policy-name <policy> --target {arn}", scope.region));
     if record.policies.is_empty() {
         findings.push(Finding {
             reason: Refusal::PolicyDenied.label(),
