@@ -84,14 +84,15 @@ impl Engine {
         match self {
             // A point read takes microseconds and a page a fraction of a millisecond: less than a change of thread.
             Self::Sqlite(engine) => engine.query(sql, params),
-            Self::Postgres(engine) => engine.query(sql, params).await,
+            // Boxed: this future is large, and would otherwise be part of everyone's who reads, a waiting device's too.
+            Self::Postgres(engine) => Box::pin(engine.query(sql, params)).await,
         }
     }
 
     pub(crate) async fn commit(&self, commit: Commit) -> Result<(), Error> {
         match self {
             Self::Sqlite(engine) => engine.commit(commit).await,
-            Self::Postgres(engine) => engine.commit(commit).await,
+            Self::Postgres(engine) => Box::pin(engine.commit(commit)).await,
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::sqlite_writer::Writer;
@@ -87,6 +88,9 @@ fn connect(path: &Path, mode: OpenFlags, cache_kib: i64) -> rusqlite::Result<Con
     let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    // Plans do not depend on the values bound. Otherwise the planner looks at them to see whether a partial index fits, and
+    // a statement that was kept prepared is prepared anew each time other values are bound to it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "cache_size", -cache_kib)?;
     Ok(connection)
 }
@@ -202,5 +206,29 @@ pub(super) fn failure(path: &Path, why: &rusqlite::Error) -> Error {
         }
         ErrorCode::OutOfMemory => unavailable("out of memory"),
         _ => Error::Refused(why.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+    use crate::engine::params;
+
+    #[test]
+    fn a_kept_statement_is_not_prepared_again_for_other_values() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        let mut connection = connect(&path, OpenFlags::default(), WRITER_CACHE_KIB).unwrap();
+        migrate(&mut connection, &path).unwrap();
+        // `certificates` has a partial index, which tempts the planner to look at values.
+        let sql = "SELECT status FROM certificates WHERE certificate_id = $1 AND account = $2 AND region = $3";
+        for id in [vec![1; 32], vec![2; 32], vec![3; 32]] {
+            rows(&connection, sql, &params![id, "000000000000", "us-east-1"]).unwrap();
+        }
+        let statement = connection.prepare_cached(sql).unwrap();
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+        assert_eq!(statement.get_status(StatementStatus::Run), 3);
     }
 }
