@@ -35,7 +35,7 @@ impl Operation for TagResource {
     async fn run(call: &Call, input: &Input) -> Result<Nothing, Error> {
         let resource = tagged(call, &input.resource_arn).await?;
         let row_version = resource.tags.as_ref().map(|record| record.row_version);
-        let current = resource.tags.map(|record| record.tags).unwrap_or_default();
+        let current = resource.tags.as_ref().map(|record| record.tags.clone()).unwrap_or_default();
 
         let tags = add(&current, input.tags.iter().map(Tag::pair)).map_err(|refusal| match refusal {
             TagRefusal::TooMany => Error::refused(Code::LimitExceededException, refusal.to_string()),
@@ -46,7 +46,7 @@ impl Operation for TagResource {
         }
 
         let mut batch = Batch::new();
-        batch.require_policy(call.scope, &resource.policy_name);
+        resource.require(&mut batch);
         batch.set_tags(&resource.arn, &tags, row_version);
         call.commit(batch).await?;
         Ok(Nothing {})
