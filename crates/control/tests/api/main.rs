@@ -15,6 +15,7 @@
     reason = "all of this crate is tests, and the lints know only the functions marked so"
 )]
 
+mod authority;
 mod client;
 mod door;
 mod events;
@@ -31,18 +32,23 @@ macro_rules! operations {
 }
 
 operations!(
+    accept_certificate_transfer,
     attach_policy,
     attach_principal_policy,
     attach_thing_principal,
+    cancel_certificate_transfer,
     create_certificate_from_csr,
     create_keys_and_certificate,
     create_policy,
     create_policy_version,
     create_thing,
+    delete_ca_certificate,
     delete_certificate,
     delete_policy,
     delete_policy_version,
+    delete_registration_code,
     delete_thing,
+    describe_ca_certificate,
     describe_certificate,
     describe_endpoint,
     describe_thing,
@@ -52,8 +58,12 @@ operations!(
     get_effective_policies,
     get_policy,
     get_policy_version,
+    get_registration_code,
     list_attached_policies,
+    list_ca_certificates,
     list_certificates,
+    list_certificates_by_ca,
+    list_outgoing_certificates,
     list_policies,
     list_policy_principals,
     list_policy_versions,
@@ -65,11 +75,16 @@ operations!(
     list_thing_principals,
     list_thing_principals_v2,
     list_things,
+    register_ca_certificate,
+    register_certificate,
     register_certificate_without_ca,
+    reject_certificate_transfer,
     set_default_policy_version,
     tag_resource,
     test_authorization,
+    transfer_certificate,
     untag_resource,
+    update_ca_certificate,
     update_certificate,
     update_thing,
 );

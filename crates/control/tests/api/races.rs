@@ -25,10 +25,10 @@ on_both_engines!(
 );
 
 /// How often a race of two is run.
-const ROUNDS: usize = 6;
+pub(crate) const ROUNDS: usize = 6;
 
 /// Sends all of `asks` at once and answers in their order.
-async fn at_once(asks: impl IntoIterator<Item = Ask>) -> Vec<Answer> {
+pub(crate) async fn at_once(asks: impl IntoIterator<Item = Ask>) -> Vec<Answer> {
     let running: Vec<_> = asks.into_iter().map(|ask| tokio::spawn(ask.quietly().send())).collect();
     let mut answers = Vec::new();
     for answer in running {
@@ -38,13 +38,13 @@ async fn at_once(asks: impl IntoIterator<Item = Ask>) -> Vec<Answer> {
 }
 
 /// The names of what was answered, sorted.
-fn outcomes(answers: &[Answer]) -> Vec<&str> {
+pub(crate) fn outcomes(answers: &[Answer]) -> Vec<&str> {
     let mut outcomes: Vec<&str> = answers.iter().map(|answer| answer.error.as_deref().unwrap_or("ok")).collect();
     outcomes.sort_unstable();
     outcomes
 }
 
-async fn rounds<F: Future<Output = ()>>(race: impl Fn(usize) -> F) {
+pub(crate) async fn rounds<F: Future<Output = ()>>(race: impl Fn(usize) -> F) {
     for round in 0..ROUNDS {
         race(round).await;
     }

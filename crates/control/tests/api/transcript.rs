@@ -36,6 +36,7 @@ impl Transcript {
                 for (name, member) in members {
                     let kind = match name.as_str() {
                         "certificateId" => "certificate",
+                        "registrationCode" => "registration code",
                         "generationId" => "generation",
                         "thingId" => "thing id",
                         "nextMarker" | "nextToken" => "marker",
