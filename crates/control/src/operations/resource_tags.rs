@@ -50,23 +50,25 @@ pub(super) async fn tagged(call: &Call, arn: &str) -> Result<Tagged, Error> {
     if arn.scope != call.scope {
         return Err(unknown(&arn));
     }
-    let (resource, arn) = if let Resource::Policy(name) = &arn.resource {
-        call.store().policy(call.scope, name).await?.ok_or_else(|| unknown_policy(name))?;
-        (Existing::Policy(call.scope, name.clone()), arn)
-    } else if let Some(id) = ca_certificate_id(&arn.resource) {
-        let record = call.store().ca_certificate(call.scope, id).await?.ok_or_else(|| unknown_ca(id))?;
-        (Existing::CaCertificate(record), ca_arn(call.scope, id))
-    } else {
-        return Err(unknown(&arn));
-    };
+    let existing = existing(call, &arn).await?;
     let tags = call.store().tags(&arn).await?;
-    Ok(Tagged { resource, arn, tags })
+    Ok(Tagged { arn, tags, existing })
 }
 
-fn ca_certificate_id(resource: &Resource) -> Option<CertificateId> {
-    match resource {
-        Resource::Other(text) => text.strip_prefix("cacert/")?.parse().ok(),
-        _ => None,
+async fn existing(call: &Call, arn: &Arn) -> Result<Existing, Error> {
+    match &arn.resource {
+        Resource::Policy(name) => {
+            let policy = call.store().policy(call.scope, name).await?.ok_or_else(|| unknown_policy(name))?;
+            Ok(Existing::Policy(policy.name))
+        }
+        Resource::Other(text) => {
+            let id = text.strip_prefix("cacert/").and_then(|id| id.parse().ok());
+            // The ARN that the caller's policy was asked about is the only one: capitals in the id name nothing.
+            let id = id.filter(|id| ca_arn(call.scope, *id) == *arn).ok_or_else(|| unknown(arn))?;
+            let record = call.store().ca_certificate(call.scope, id).await?.ok_or_else(|| unknown(arn))?;
+            Ok(Existing::CaCertificate(record))
+        }
+        _ => Err(unknown(arn)),
     }
 }
 
