@@ -1,5 +1,6 @@
 """Names, members and bodies that nobody means well with: refused by name, and never a failure of ours."""
 
+import contextlib
 import json
 import socket
 from urllib.parse import urlsplit
@@ -137,12 +138,16 @@ def test_a_long_refused_value_is_not_repeated_in_full(account):
 
 
 def test_a_body_of_more_than_a_mebibyte_is_refused_and_not_read(account):
-    body = b'{"attributePayload":{"attributes":{"a":"' + b"x" * (1024 * 1024) + b'"}}}'
-    answer = call(account, "POST", "/things/big", body)
+    # Said to be long: refused before a byte of it is sent.
+    headers = sign(account, "POST", "/things/big", b"{}") | {"Content-Length": str(1024 * 1024 + 1)}
+    answer = send(account, "POST", "/things/big", b"", headers)
     assert (answer.status, answer.error) == (413, "RequestEntityTooLargeException")
-    # Said to be long, and never sent.
-    headers = sign(account, "POST", "/things/big", b"{}") | {"Content-Length": str(10**12)}
-    assert send(account, "POST", "/things/big", b"", headers).status == 413
+    # Sent all the same. Whether the answer still reaches a client that is busy sending is up to TCP.
+    body = b'{"attributePayload":{"attributes":{"a":"' + b"x" * (1024 * 1024) + b'"}}}'
+    with contextlib.suppress(ConnectionError):
+        assert call(account, "POST", "/things/big", body).status == 413
+    with pytest.raises(account.iot.exceptions.ResourceNotFoundException):
+        account.iot.describe_thing(thingName="big")
 
 
 def test_values_are_kept_as_they_are(account):

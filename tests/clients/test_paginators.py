@@ -7,11 +7,15 @@ from botocore import xform_name
 
 from account import Account
 from api import call
+from authority import new_authority, register
 
 ITEMS = 5
 
 # operation, arguments (those that name the crowd's things), result key, the item's identity
 PAGINATORS = {
+    "list_ca_certificates": ({}, "certificates", "certificateId"),
+    "list_certificates_by_ca": ({"caCertificateId": "ca"}, "certificates", "certificateId"),
+    "list_outgoing_certificates": ({}, "outgoingCertificates", "certificateId"),
     "list_certificates": ({}, "certificates", "certificateId"),
     "list_policies": ({}, "policies", "policyName"),
     "list_attached_policies": ({"target": "device"}, "policies", "policyName"),
@@ -24,6 +28,7 @@ PAGINATORS = {
     "list_principal_things": ({"principal": "device"}, "things", None),
     "list_principal_things_v2": ({"principal": "device"}, "principalThingObjects", "thingName"),
 }
+OF_AUTHORITIES = {"list_ca_certificates", "list_certificates_by_ca", "list_outgoing_certificates"}
 # Tags come on one page: their paginator has no page size.
 WITHOUT_SIZE = {"list_tags_for_resource"}
 
@@ -45,16 +50,34 @@ def crowd(shared_server, tmp_path_factory):
     return account
 
 
+@pytest.fixture(scope="module")
+def estate(shared_server, tmp_path_factory):
+    """An account with five CAs, whose first has five certificates, all of them on their way to another account."""
+    folder = tmp_path_factory.mktemp("estate")
+    account = Account(shared_server, shared_server.create_account(), folder)
+    heir = shared_server.create_account().account_id
+    authorities = [new_authority(folder) for _ in range(ITEMS)]
+    for authority in authorities:
+        register(account, authority)
+    for _ in range(ITEMS):
+        pem = authorities[0].new_device().certificate.read_text()
+        made = account.iot.register_certificate(certificatePem=pem, caCertificatePem=authorities[0].pem, status="INACTIVE")
+        account.iot.transfer_certificate(certificateId=made["certificateId"], targetAwsAccount=heir)
+    account.named = {"ca": authorities[0].id}
+    return account
+
+
 def items(page: dict, key: str, identity: str | None) -> list[str]:
     return [item[identity] if identity else item for item in page[key]]
 
 
 @pytest.mark.parametrize("operation", PAGINATORS)
-def test_a_paginator_gives_every_item_once(crowd, operation):
+def test_a_paginator_gives_every_item_once(request, operation):
+    owner = request.getfixturevalue("estate" if operation in OF_AUTHORITIES else "crowd")
     arguments, key, identity = PAGINATORS[operation]
-    arguments = {member: crowd.named[name] for member, name in arguments.items()}
-    paginator = crowd.iot.get_paginator(operation)
-    whole = items(getattr(crowd.iot, operation)(**arguments), key, identity)
+    arguments = {member: owner.named[name] for member, name in arguments.items()}
+    paginator = owner.iot.get_paginator(operation)
+    whole = items(getattr(owner.iot, operation)(**arguments), key, identity)
     assert len(set(whole)) == ITEMS
     for size, sizes in [(1, [1] * 5), (2, [2, 2, 1]), (5, [5]), (250, [5])]:
         pages = list(paginator.paginate(**arguments, PaginationConfig={"PageSize": size}))
