@@ -12,6 +12,9 @@ use gatehouse_domain::scope::AccountId;
 use crate::config::Config;
 use crate::failure::Failure;
 
+/// How the line with the control API's address begins.
+const ENDPOINT_URL: &str = "endpoint_url = ";
+
 /// The two files.
 #[derive(Clone)]
 pub(crate) struct ClientFiles {
@@ -57,7 +60,9 @@ impl ClientFiles {
         ));
         self.write(&self.credentials_path(), &credentials)?;
         let accounts = accounts_of(&credentials);
-        self.write_config(&endpoint_url(config, config.listen.api), config, &accounts)
+        // Beside a running server, what it noted is where it listens; the configuration may say port 0.
+        let url = self.noted_endpoint().unwrap_or_else(|| endpoint_url(config, config.listen.api));
+        self.write_config(&url, config, &accounts)
     }
 
     /// Notes the address that the server really listens on.
@@ -66,6 +71,11 @@ impl ClientFiles {
         let _alone = self.lock()?;
         let credentials = fs::read_to_string(self.credentials_path()).unwrap_or_default();
         self.write_config(&endpoint_url(config, api), config, &accounts_of(&credentials))
+    }
+
+    fn noted_endpoint(&self) -> Option<String> {
+        let text = fs::read_to_string(self.config_path()).ok()?;
+        text.lines().find_map(|line| Some(line.trim().strip_prefix(ENDPOINT_URL)?.to_owned()))
     }
 
     fn write_config(&self, url: &str, config: &Config, profiles: &[String]) -> Result<(), Failure> {
@@ -79,7 +89,7 @@ impl ClientFiles {
             }
             text.push('\n');
         }
-        text.push_str(&format!("[services gatehouse]\niot =\n  endpoint_url = {url}\n"));
+        text.push_str(&format!("[services gatehouse]\niot =\n  {ENDPOINT_URL}{url}\n"));
         self.write(&self.config_path(), &text)
     }
 
@@ -126,4 +136,33 @@ fn accounts_of(credentials: &str) -> Vec<String> {
 pub(crate) fn endpoint_url(config: &Config, api: SocketAddr) -> String {
     let scheme = if config.api.certificate.is_some() { "https" } else { "http" };
     if api.ip().is_unspecified() { format!("{scheme}://127.0.0.1:{}", api.port()) } else { format!("{scheme}://{api}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatehouse_control::access_key::{AccessKeyWish, make};
+    use gatehouse_domain::time::Timestamp;
+    use gatehouse_pki::seal::Sealer;
+
+    #[test]
+    fn an_account_made_beside_a_running_server_leaves_its_address_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = ClientFiles::new(folder.path());
+        let sealer = Sealer::open_or_make(&folder.path().join("keys"), None).unwrap();
+        let mut config = Config::default();
+        config.listen.api.set_port(0);
+        let add = |number| {
+            let account = AccountId::from_number(number);
+            let wish = AccessKeyWish { account, policy: None, expires_at: None };
+            let key = make(&sealer, wish, Timestamp::from_secs(0)).unwrap();
+            files.add_account(&config, account, &key).unwrap();
+        };
+        add(0);
+        files.set_endpoint(&config, "127.0.0.1:41001".parse().unwrap()).unwrap();
+        add(1);
+        let text = fs::read_to_string(files.config_path()).unwrap();
+        assert!(text.contains("endpoint_url = http://127.0.0.1:41001\n"), "{text}");
+        assert!(text.contains("[profile 000000000001]"), "{text}");
+    }
 }
