@@ -72,8 +72,8 @@ def items(page: dict, key: str, identity: str | None) -> list[str]:
 
 
 @pytest.mark.parametrize("operation", PAGINATORS)
-def test_a_paginator_gives_every_item_once(request, operation):
-    owner = request.getfixturevalue("estate" if operation in OF_AUTHORITIES else "crowd")
+def test_a_paginator_gives_every_item_once(crowd, estate, operation):
+    owner = estate if operation in OF_AUTHORITIES else crowd
     arguments, key, identity = PAGINATORS[operation]
     arguments = {member: owner.named[name] for member, name in arguments.items()}
     paginator = owner.iot.get_paginator(operation)
