@@ -22,6 +22,7 @@ DATED = """
 default_ca = own
 [own]
 database = {folder}/index
+serial = {folder}/serial
 new_certs_dir = {folder}
 default_md = sha256
 policy = any
