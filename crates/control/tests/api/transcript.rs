@@ -72,6 +72,7 @@ impl Transcript {
         for (value, name) in &self.names {
             text = text.replace(value, name);
             text = text.replace(&crate::client::encoded(value), name);
+            text = text.replace(&value.to_uppercase(), &name.to_uppercase());
         }
         text.trim_end().to_owned()
     }
