@@ -1,0 +1,185 @@
+//! Whoever changes the registry, as an operation of the control API does: one commit with its announcement.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use gatehouse_domain::certificate::{CertificateId, CertificateMode, CertificateStatus};
+use gatehouse_domain::event::Event;
+use gatehouse_domain::name::{PolicyName, ThingName};
+use gatehouse_domain::scope::{AccountId, Scope};
+use gatehouse_domain::time::Clock as _;
+use gatehouse_store::{Batch, CertificateRecord, PolicyRecord, Store, ThingRecord};
+
+use super::{NOW, TestClock};
+
+pub(crate) const ALLOW_ALL: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]}"#;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// The scope that most devices belong to, and whose endpoint `localhost` is.
+pub(crate) fn home() -> Scope {
+    Scope::new(AccountId::FIRST, "us-east-1".parse().unwrap())
+}
+
+/// Another account in the same Region.
+pub(crate) fn other() -> Scope {
+    Scope::new(AccountId::from_number(210_987_654_321), "us-east-1".parse().unwrap())
+}
+
+/// One process's way into the registry.
+#[derive(Clone)]
+pub(crate) struct Registrar {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<TestClock>,
+}
+
+impl Registrar {
+    /// Commits what `fill` puts into a batch.
+    pub(crate) async fn write(&self, fill: impl FnOnce(&mut Batch)) {
+        let mut batch = Batch::new();
+        fill(&mut batch);
+        self.store.commit(batch, self.clock.now()).await.unwrap();
+    }
+
+    /// A record of an ACTIVE certificate, valid for a year.
+    pub(crate) fn record(scope: Scope, certificate_id: CertificateId) -> CertificateRecord {
+        CertificateRecord {
+            scope,
+            certificate_id,
+            status: CertificateStatus::Active,
+            mode: CertificateMode::Default,
+            ca_certificate_id: None,
+            previous_owned_by: None,
+            generation_id: "1".to_owned(),
+            customer_version: 1,
+            created_at: NOW,
+            last_modified_at: NOW,
+            not_before: NOW.plus_millis(-DAY_MS),
+            not_after: NOW.plus_millis(365 * DAY_MS),
+            policy_count: 0,
+            thing_count: 0,
+        }
+    }
+
+    pub(crate) async fn register(&self, record: &CertificateRecord) {
+        self.write(|batch| {
+            batch.insert_certificate(record, "");
+            batch.announce(Event::Certificate { scope: record.scope, certificate_id: record.certificate_id });
+        })
+        .await;
+    }
+
+    pub(crate) async fn set_status(&self, scope: Scope, id: CertificateId, status: CertificateStatus) {
+        let current = self.store.certificate(scope, id).await.unwrap().unwrap();
+        self.write(|batch| {
+            batch.set_certificate_status(&current, status, "2", self.clock.now());
+            batch.announce(Event::Certificate { scope, certificate_id: id });
+        })
+        .await;
+    }
+
+    pub(crate) async fn revoke(&self, scope: Scope, id: CertificateId) {
+        self.set_status(scope, id, CertificateStatus::Revoked).await;
+    }
+
+    /// Deletes the certificate with its attachments.
+    pub(crate) async fn delete(&self, scope: Scope, id: CertificateId) {
+        let current = self.store.certificate(scope, id).await.unwrap().unwrap();
+        self.write(|batch| {
+            batch.delete_certificate(&current, true);
+            batch.announce(Event::Certificate { scope, certificate_id: id });
+        })
+        .await;
+    }
+
+    pub(crate) async fn make_policy(&self, scope: Scope, name: &str, document: &str) {
+        let now = self.clock.now();
+        let record = PolicyRecord {
+            scope,
+            name: policy(name),
+            default_version: 1,
+            next_version: 2,
+            version_count: 1,
+            attachment_count: 0,
+            row_version: 1,
+            generation_id: "1".to_owned(),
+            created_at: now,
+            last_modified_at: now,
+        };
+        self.write(|batch| {
+            batch.insert_policy(&record, document);
+            batch.announce(Event::Policy { scope, policy_name: policy(name) });
+        })
+        .await;
+    }
+
+    /// Puts `document` in force as a new version of the policy.
+    pub(crate) async fn put_in_force(&self, scope: Scope, name: &str, document: &str) {
+        let current = self.store.policy(scope, &policy(name)).await.unwrap().unwrap();
+        self.write(|batch| {
+            batch.insert_policy_version(&current, document, true, self.clock.now());
+            batch.announce(Event::Policy { scope, policy_name: policy(name) });
+        })
+        .await;
+    }
+
+    pub(crate) async fn attach(&self, scope: Scope, name: &str, id: CertificateId) {
+        self.write(|batch| {
+            batch.attach_policy(scope, &policy(name), id, self.clock.now());
+            batch.announce(Event::CertificatePolicies { scope, certificate_id: id });
+        })
+        .await;
+    }
+
+    pub(crate) async fn detach(&self, scope: Scope, name: &str, id: CertificateId) {
+        self.write(|batch| {
+            batch.detach_policy(scope, &policy(name), id);
+            batch.announce(Event::CertificatePolicies { scope, certificate_id: id });
+        })
+        .await;
+    }
+
+    pub(crate) async fn make_thing(&self, scope: Scope, name: &str, attribute: (&str, &str)) {
+        let record = ThingRecord {
+            scope,
+            name: thing(name),
+            thing_id: format!("id-{name}"),
+            thing_type_name: None,
+            attributes: attributes(attribute),
+            version: 1,
+            principal_count: 0,
+            created_at: self.clock.now(),
+        };
+        self.write(|batch| batch.insert_thing(&record)).await;
+    }
+
+    pub(crate) async fn change_thing(&self, scope: Scope, name: &str, attribute: (&str, &str)) {
+        let current = self.store.thing(scope, &thing(name)).await.unwrap().unwrap();
+        self.write(|batch| {
+            batch.update_thing(&current, None, &attributes(attribute));
+            batch.announce(Event::Thing { scope, thing_name: thing(name) });
+        })
+        .await;
+    }
+
+    pub(crate) async fn attach_thing(&self, scope: Scope, name: &str, id: CertificateId) {
+        self.write(|batch| {
+            batch.attach_thing_principal(scope, &thing(name), id, false, self.clock.now());
+            batch.announce(Event::CertificateThings { scope, certificate_id: id });
+        })
+        .await;
+    }
+}
+
+fn policy(name: &str) -> PolicyName {
+    name.parse().unwrap()
+}
+
+fn thing(name: &str) -> ThingName {
+    name.parse().unwrap()
+}
+
+fn attributes((name, value): (&str, &str)) -> BTreeMap<String, String> {
+    BTreeMap::from([(name.to_owned(), value.to_owned())])
+}

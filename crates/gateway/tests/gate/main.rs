@@ -1,0 +1,23 @@
+//! The gate as devices see it: real TLS over loopback sockets, a real registry, and a clock of our own.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+mod harness;
+
+mod admission;
+mod change_log;
+mod deadlines;
+mod deliveries;
+mod handshake;
+mod permissions;
+mod requests;
+mod resumption;
+mod revocation;
+mod sessions;
+mod sni;
+mod wills;
