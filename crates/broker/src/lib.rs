@@ -14,6 +14,6 @@ mod session;
 mod tree;
 
 pub use broker::{Broker, Fanout};
-pub use mailbox::{CloseReason, Mailbox, Pushed};
+pub use mailbox::{CloseReason, Mailbox, Pushed, QueueRoom};
 pub use message::{Delivery, Lifetime, Message};
 pub use session::{Session, SessionGuard, SubscribeOutcome, SubscriptionOptions};

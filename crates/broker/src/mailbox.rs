@@ -4,13 +4,14 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use gatehouse_domain::limits;
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_mqtt::Qos;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::message::Delivery;
 
@@ -23,6 +24,30 @@ pub struct Mailbox {
     state: Mutex<State>,
     /// Outside the lock, because every operation of the connection asks for it.
     is_stale: AtomicBool,
+    /// The memory that this mailbox shares with others.
+    room: Arc<QueueRoom>,
+}
+
+/// The memory for what waits in many mailboxes together: `limits::OUTBOUND_QUEUES_BYTES`. Counted by weight and by
+/// delivery, so a message that waits for many connections counts many times.
+#[derive(Debug, Default)]
+pub struct QueueRoom {
+    used_bytes: AtomicUsize,
+}
+
+impl QueueRoom {
+    fn take(&self, bytes: usize) -> bool {
+        let used = self.used_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let fits = used.saturating_add(bytes) <= limits::OUTBOUND_QUEUES_BYTES;
+        if !fits {
+            self.give_back(bytes);
+        }
+        fits
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -62,20 +87,28 @@ pub enum Pushed {
 }
 
 impl Mailbox {
-    /// An empty mailbox.
+    /// An empty mailbox that shares its memory with no other.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Puts in a message. Bounded by `limits::OUTBOUND_QUEUE` and `limits::OUTBOUND_QUEUE_BYTES`.
+    /// An empty mailbox that shares its memory with all others of `room`.
+    #[must_use]
+    pub fn within(room: Arc<QueueRoom>) -> Self {
+        Self { state: Mutex::default(), is_stale: AtomicBool::new(false), room }
+    }
+
+    /// Puts in a message. Bounded by `limits::OUTBOUND_QUEUE` and `limits::OUTBOUND_QUEUE_BYTES`, and by what all
+    /// mailboxes of the room hold.
     pub fn push(&self, delivery: Delivery) -> Pushed {
         let mut state = self.state.lock();
         if state.close.is_some() {
             return Pushed::Closed;
         }
-        if state.has_room_for(&delivery) {
-            state.queued_bytes += delivery.message.weight();
+        let weight = delivery.message.weight();
+        if state.has_room_for(weight) && self.room.take(weight) {
+            state.queued_bytes += weight;
             state.queue.push_back(delivery);
             let waker = if state.waits_for_close_only { None } else { state.waker.take() };
             drop(state);
@@ -85,25 +118,33 @@ impl Mailbox {
         if delivery.qos == Qos::AtMostOnce {
             return Pushed::DroppedQos0;
         }
-        let (waker, undelivered) = state.end(CloseReason::SlowConsumer);
-        drop(state);
-        wake(waker);
-        drop(undelivered);
+        self.end(state, CloseReason::SlowConsumer);
         Pushed::Overflow
     }
 
     /// Asks the connection to end. The first reason stays. Messages still waiting are dropped, so that nothing reaches a
     /// client that was cut off; a server that goes down still lets them out. Answers whether `reason` is the one.
     pub fn close(&self, reason: CloseReason) -> bool {
-        let mut state = self.state.lock();
+        let state = self.state.lock();
         if state.close.is_some() {
             return false;
         }
-        let (waker, undelivered) = state.end(reason);
+        self.end(state, reason);
+        true
+    }
+
+    /// Sets the reason; wakes and drops what must be once the lock is free.
+    fn end(&self, mut state: MutexGuard<'_, State>, reason: CloseReason) {
+        state.close = Some(reason);
+        let mut undelivered = VecDeque::new();
+        if reason != CloseReason::ServerShutdown {
+            self.room.give_back(std::mem::take(&mut state.queued_bytes));
+            undelivered = std::mem::take(&mut state.queue);
+        }
+        let waker = state.waker.take();
         drop(state);
         wake(waker);
         drop(undelivered);
-        true
     }
 
     /// Tells the connection that its permissions may have changed.
@@ -161,13 +202,15 @@ impl Mailbox {
         let count = max.min(state.queue.len());
         let before = into.len();
         into.extend(state.queue.drain(..count));
-        if state.queue.is_empty() {
+        let left_bytes = if state.queue.is_empty() {
             state.queue = VecDeque::new();
-            state.queued_bytes = 0;
+            0
         } else {
             let taken: usize = into.iter().skip(before).map(|delivery| delivery.message.weight()).sum();
-            state.queued_bytes = state.queued_bytes.saturating_sub(taken);
-        }
+            state.queued_bytes.saturating_sub(taken)
+        };
+        self.room.give_back(state.queued_bytes.saturating_sub(left_bytes));
+        state.queued_bytes = left_bytes;
         state.close
     }
 
@@ -178,22 +221,16 @@ impl Mailbox {
     }
 }
 
-impl State {
-    fn has_room_for(&self, delivery: &Delivery) -> bool {
-        self.queue.len() < limits::OUTBOUND_QUEUE
-            && self.queued_bytes.saturating_add(delivery.message.weight()) <= limits::OUTBOUND_QUEUE_BYTES
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        self.room.give_back(self.state.get_mut().queued_bytes);
     }
+}
 
-    /// Sets the reason; gives out what must be woken and dropped once the lock is free.
-    fn end(&mut self, reason: CloseReason) -> (Option<Waker>, VecDeque<Delivery>) {
-        self.close = Some(reason);
-        let undelivered = if reason == CloseReason::ServerShutdown {
-            VecDeque::new()
-        } else {
-            self.queued_bytes = 0;
-            std::mem::take(&mut self.queue)
-        };
-        (self.waker.take(), undelivered)
+impl State {
+    fn has_room_for(&self, weight: usize) -> bool {
+        self.queue.len() < limits::OUTBOUND_QUEUE
+            && self.queued_bytes.saturating_add(weight) <= limits::OUTBOUND_QUEUE_BYTES
     }
 
     fn leave_waker(&mut self, waker: &Waker, for_close_only: bool) {
@@ -334,7 +371,32 @@ mod tests {
         mailbox.push(delivery(Qos::AtMostOnce));
         assert_eq!(take_all(&mailbox), (1, None));
         assert_eq!(mailbox.state.lock().queue.capacity(), 0);
-        assert!(size_of::<Mailbox>() <= 80, "{}", size_of::<Mailbox>());
+        assert!(size_of::<Mailbox>() <= 88, "{}", size_of::<Mailbox>());
+    }
+
+    #[test]
+    fn mailboxes_of_one_room_share_its_memory_and_give_it_back() {
+        let room = Arc::new(QueueRoom::default());
+        let used = || room.used_bytes.load(Ordering::Relaxed);
+        let (one, other) = (Mailbox::within(Arc::clone(&room)), Mailbox::within(Arc::clone(&room)));
+        let weight = delivery(Qos::AtLeastOnce).message.weight();
+        for _ in 0..3 {
+            assert_eq!(one.push(delivery(Qos::AtLeastOnce)), Pushed::Queued);
+            assert_eq!(other.push(delivery(Qos::AtLeastOnce)), Pushed::Queued);
+        }
+        assert_eq!(used(), 6 * weight);
+        let mut taken = Vec::new();
+        assert_eq!(one.take(&mut taken, 2), None);
+        assert_eq!(used(), 4 * weight);
+        other.close(CloseReason::TakenOver);
+        assert_eq!(used(), weight);
+        drop(one);
+        assert_eq!(used(), 0);
+
+        room.used_bytes.store(limits::OUTBOUND_QUEUES_BYTES, Ordering::Relaxed);
+        let late = Mailbox::within(Arc::clone(&room));
+        assert_eq!(late.push(delivery(Qos::AtMostOnce)), Pushed::DroppedQos0);
+        assert_eq!(late.push(delivery(Qos::AtLeastOnce)), Pushed::Overflow);
     }
 
     #[test]

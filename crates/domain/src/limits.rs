@@ -94,6 +94,8 @@ pub const OUTBOUND_QUEUE: usize = 1_000;
 /// Bytes of messages waiting for one connection's socket; the same happens beyond. (Ours: 16 s of AWS's throughput per
 /// connection, and more than one message of any size.)
 pub const OUTBOUND_QUEUE_BYTES: usize = 8 * 1024 * 1024;
+/// The same for all connections together. (Ours.)
+pub const OUTBOUND_QUEUES_BYTES: usize = 1024 * 1024 * 1024;
 
 /// From accept to a complete TLS handshake. (Ours.)
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);

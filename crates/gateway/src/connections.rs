@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use gatehouse_broker::{CloseReason, Mailbox};
 use gatehouse_domain::certificate::CertificateId;
@@ -25,6 +25,7 @@ pub(crate) struct Connections {
     shards: Vec<Mutex<Shard>>,
     hasher: RandomState,
     count: AtomicUsize,
+    is_closing: AtomicBool,
 }
 
 /// A place in the index; dropping it leaves.
@@ -38,7 +39,12 @@ pub(crate) struct Presence {
 impl Connections {
     pub(crate) fn new() -> Arc<Self> {
         let shards = (0..SHARDS).map(|_| Mutex::new(Shard::new())).collect();
-        Arc::new(Self { shards, hasher: RandomState::new(), count: AtomicUsize::new(0) })
+        Arc::new(Self {
+            shards,
+            hasher: RandomState::new(),
+            count: AtomicUsize::new(0),
+            is_closing: AtomicBool::new(false),
+        })
     }
 
     /// Enters a connection of `certificate_id` in `scope`, reachable through `mailbox`.
@@ -51,6 +57,10 @@ impl Connections {
         self.count.fetch_add(1, Ordering::Relaxed);
         if let Some(shard) = self.shard(certificate_id) {
             shard.lock().entry(certificate_id).or_default().push((scope, Arc::clone(mailbox)));
+        }
+        // Looked at after entering: either this sees the flag, or the walk sees the entry.
+        if self.is_closing.load(Ordering::Acquire) {
+            mailbox.close(CloseReason::ServerShutdown);
         }
         Presence { connections: Arc::clone(self), scope, certificate_id, mailbox: Arc::clone(mailbox) }
     }
@@ -85,11 +95,12 @@ impl Connections {
         })
     }
 
-    /// Ends every connection.
-    pub(crate) fn close_all(&self, reason: CloseReason) {
+    /// Ends every connection, and those that come from here on: the server stops.
+    pub(crate) fn close_all(&self) {
+        self.is_closing.store(true, Ordering::Release);
         for shard in &self.shards {
             for (_, mailbox) in shard.lock().values().flatten() {
-                mailbox.close(reason);
+                mailbox.close(CloseReason::ServerShutdown);
             }
         }
     }

@@ -43,7 +43,7 @@ impl Gateway {
         };
         self.metrics.handshake_took(began.elapsed());
 
-        let mailbox = Arc::new(Mailbox::new());
+        let mailbox = Arc::new(Mailbox::within(Arc::clone(&self.queue_room)));
         let asked = Instant::now();
         let admission = self.admission.admit(&handshake, &mailbox).await;
         self.metrics.admission.observe(asked.elapsed().as_secs_f64());

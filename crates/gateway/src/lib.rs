@@ -38,7 +38,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatehouse_broker::{Broker, CloseReason};
+use gatehouse_broker::{Broker, QueueRoom};
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::Clock;
 use gatehouse_store::{ChangeFollower, RefusalRecord, Store};
@@ -97,6 +97,7 @@ pub struct Gateway {
     admission: Admission,
     shared: Arc<Shared>,
     broker: Broker,
+    queue_room: Arc<QueueRoom>,
     refusals: RefusalStyle,
     mqtt: Arc<gatehouse_mqtt::Settings>,
     watch: Arc<Watch>,
@@ -165,6 +166,7 @@ impl Gateway {
             admission,
             shared,
             broker,
+            queue_room: Arc::default(),
             refusals: settings.refusals,
             mqtt: connect::settings(),
             watch,
@@ -206,7 +208,7 @@ impl Gateway {
 
     /// Tells every device that the server stops, and waits until they are gone, for a few seconds at most.
     pub async fn shut_down(&self) {
-        self.connections.close_all(CloseReason::ServerShutdown);
+        self.connections.close_all();
         let _in_time = tokio::time::timeout(DRAIN, async {
             while self.connections.count() > 0 {
                 tokio::time::sleep(Duration::from_millis(10)).await;

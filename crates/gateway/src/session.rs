@@ -219,6 +219,8 @@ impl Session {
     async fn say_goodbye(&mut self, end: &End) {
         let last_word = match end {
             End::Lost => return self.shut_down().await,
+            // What is left is the rest of what was begun, and is finished: nothing stands against the device.
+            End::Closed(reason @ CloseReason::ServerShutdown) => Some(last_word(*reason)),
             // The order to close may have come in the middle of a packet, and nothing can follow half of one.
             End::Closed(_) if !self.outbound.is_empty() => return self.shut_down().await,
             End::Closed(reason) => Some(last_word(*reason)),

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use gatehouse_broker::{Delivery, Lifetime};
+use gatehouse_broker::{CloseReason, Delivery, Lifetime};
 use gatehouse_mqtt::{Outbound, OutboundMessage};
 
 use super::{End, Session, WRITE_BYTES};
@@ -15,11 +15,19 @@ impl Session {
     pub(super) async fn take_mail(&mut self) -> Result<(), End> {
         self.refresh().await?;
         let mut taken = Vec::new();
-        if let Some(reason) = self.mailbox.take(&mut taken, TAKEN_AT_ONCE) {
-            return Err(End::Closed(reason));
-        }
+        let close = self.mailbox.take(&mut taken, TAKEN_AT_ONCE);
         self.pending = VecDeque::from(taken);
-        self.deliver_pending().await
+        match close {
+            None => self.deliver_pending().await,
+            // What waited for the device is still written, with the goodbye.
+            Some(reason @ CloseReason::ServerShutdown) => {
+                while let Some(delivery) = self.pending.pop_front() {
+                    self.deliver(&delivery);
+                }
+                Err(End::Closed(reason))
+            }
+            Some(reason) => Err(End::Closed(reason)),
+        }
     }
 
     /// Writes what the client's window has room for. A delivery is asked of the policies in force when it is made.
