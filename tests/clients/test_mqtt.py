@@ -437,10 +437,11 @@ def test_a_slow_subscriber_is_let_go_and_slows_nobody(account, device, other):
 
 
 def test_closing_at_any_moment_leaves_nothing_behind(account, device):
+    before = metric(account.server, "gatehouse_connections")
     for length in range(1, 30):
         with Wire(account, device) as wire:
             wire.send((connect("cut-short") + subscribe("x"))[:length])
-    eventually(lambda: metric(account.server, "gatehouse_connections") == 0, "all are gone")
+    eventually(lambda: metric(account.server, "gatehouse_connections") <= before, "all are gone")
 
 
 def test_an_acknowledgement_of_nothing_is_ignored(account, device):

@@ -41,7 +41,8 @@ def test_the_cli_tells_the_story_of_a_policy(account):
     assert account.aws("iot", "detach-policy", "--policy-name", name, "--target", device.certificate_arn) == {}
     assert account.aws("iot", "delete-policy-version", "--policy-name", name, "--policy-version-id", "1") == {}
     assert account.aws("iot", "delete-policy", "--policy-name", name) == {}
-    assert "(ResourceNotFoundException)" in account.try_aws("iot", "get-policy", "--policy-name", name).stderr
+    with pytest.raises(account.iot.exceptions.ResourceNotFoundException):
+        account.iot.get_policy(policyName=name)
 
 
 def test_a_name_is_taken_once(account, policy):
@@ -170,9 +171,9 @@ def test_tags_of_a_policy_come_change_and_go(account):
     arn = made["policyArn"]
 
     def tags() -> dict:
-        return {tag["Key"]: tag["Value"] for tag in account.aws("iot", "list-tags-for-resource", "--resource-arn", arn)["tags"]}
+        return {tag["Key"]: tag["Value"] for tag in account.iot.list_tags_for_resource(resourceArn=arn)["tags"]}
 
-    assert tags() == {"team": "a"}
+    assert account.aws("iot", "list-tags-for-resource", "--resource-arn", arn)["tags"] == [{"Key": "team", "Value": "a"}]
     account.aws("iot", "tag-resource", "--resource-arn", arn, "--tags", "Key=team,Value=b", "Key=Größe,Value=m²")
     assert tags() == {"team": "b", "Größe": "m²"}
     account.aws("iot", "untag-resource", "--resource-arn", arn, "--tag-keys", "team", "never-there")

@@ -174,8 +174,8 @@ def test_log_lines_cannot_be_forged_by_a_client_id(account, server):
     assert not [line for line in log.splitlines() if line.startswith("2026-01-01T00:00:00Z")]
 
 
-def test_a_certificate_that_lost_its_key_file_is_still_the_registrys_word(account):
-    """The answer depends on the registry alone, not on who issued: same key, another certificate."""
+def test_another_certificate_for_a_registered_key_is_not_registered(account):
+    """The registry knows certificates, not keys."""
     device = account.new_device()
     pem = valid_between(account.folder, device.key, in_seconds(-60), in_seconds(3600))
     own = device.key.with_suffix(".own.pem")

@@ -11,7 +11,7 @@ def test_the_cli_tells_the_story_of_a_thing(account):
     assert (told["thingId"], told["attributes"], told["version"]) == (made["thingId"], {"room": "12"}, 1)
     assert told["defaultClientId"] == name
     account.aws("iot", "update-thing", "--thing-name", name, "--attribute-payload", '{"attributes":{"floor":"3"},"merge":true}')
-    told = account.aws("iot", "describe-thing", "--thing-name", name)
+    told = account.iot.describe_thing(thingName=name)
     assert (told["attributes"], told["version"]) == ({"room": "12", "floor": "3"}, 2)
 
     device = account.new_device(is_attached=False)
@@ -23,8 +23,9 @@ def test_the_cli_tells_the_story_of_a_thing(account):
     assert "(InvalidRequestException)" in done.stderr and "attached" in done.stderr
     assert account.aws("iot", "detach-thing-principal", *principal) == {}
     assert account.aws("iot", "delete-thing", "--thing-name", name) == {}
-    assert account.aws("iot", "delete-thing", "--thing-name", name) == {}
-    assert "(ResourceNotFoundException)" in account.try_aws("iot", "describe-thing", "--thing-name", name).stderr
+    account.iot.delete_thing(thingName=name)
+    with pytest.raises(account.iot.exceptions.ResourceNotFoundException):
+        account.iot.describe_thing(thingName=name)
 
 
 def test_the_cli_turns_the_pages_of_things(second_account):
