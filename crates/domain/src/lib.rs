@@ -16,6 +16,7 @@ pub mod key_quality;
 pub mod limits;
 pub mod name;
 pub mod policy;
+pub mod policy_registry;
 pub mod rate_limit;
 pub mod refusal;
 pub mod scope;

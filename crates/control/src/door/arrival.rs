@@ -13,6 +13,8 @@ use crate::error::{Code, Error};
 
 /// From the head of a request to the end of its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a body waits for memory.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes that one permit stands for.
 const PERMIT_BYTES: usize = 1024;
 
@@ -42,9 +44,13 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let permits = u32::try_from(expected_bytes(&body)?.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX);
+    let room = tokio::time::timeout(ROOM_TIMEOUT, Arc::clone(room).acquire_many_owned(permits))
+        .await
+        .map_err(|_| {
+            Error::refused(Code::ServiceUnavailableException, "too many requests are arriving at the moment: try again")
+        })?
+        .map_err(|error| Error::Internal(error.to_string()))?;
     let reading = async {
-        let room =
-            Arc::clone(room).acquire_many_owned(permits).await.map_err(|error| Error::Internal(error.to_string()))?;
         let body = Limited::new(body, limits::API_BODY_BYTES).collect().await.map_err(|error| {
             if error.is::<http_body_util::LengthLimitError>() {
                 too_long()
@@ -52,9 +58,9 @@ where
                 Error::invalid("the body could not be read to its end")
             }
         })?;
-        Ok::<_, Error>((body.to_bytes(), room))
+        Ok::<_, Error>(body.to_bytes())
     };
-    let (body, room) = tokio::time::timeout(BODY_TIMEOUT, reading)
+    let body = tokio::time::timeout(BODY_TIMEOUT, reading)
         .await
         .map_err(|_| Error::invalid("the body did not arrive in time"))??;
     Ok(Arrived { parts, body, peer, _room: room })

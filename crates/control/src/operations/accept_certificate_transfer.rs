@@ -7,7 +7,7 @@ use gatehouse_domain::scope::Scope;
 use gatehouse_store::Batch;
 use serde::Deserialize;
 
-use super::transfer::{newest, refused};
+use super::transfer::{offered, refused};
 use crate::call::Call;
 use crate::error::Error;
 use crate::operation::Operation;
@@ -38,8 +38,9 @@ impl Operation for AcceptCertificateTransfer {
 
     async fn run(call: &Call, input: &Input) -> Result<Nothing, Error> {
         let id = input.certificate_id;
-        let transfer = newest(call, id).await?;
+        // In this order: what a rival's acceptance has brought is no registration that stands in the way of the offer.
         let is_registered = call.store().certificate(call.scope, id).await?.is_some();
+        let transfer = offered(call, id).await?;
         let end = transfer
             .rule()
             .accept(call.scope.account, input.set_as_active, is_registered && transfer.is_pending)

@@ -1,6 +1,7 @@
 //! AttachThingPrincipal: attaches a certificate to a thing, whatever the certificate's status. Attaching it again in
 //! the same way changes nothing.
 
+use gatehouse_domain::certificate::may_attach;
 use gatehouse_domain::event::Event;
 use gatehouse_domain::name::ThingName;
 use gatehouse_domain::thing::{Attachment, AttachmentOutcome, ThingPrincipalType, attach_principal};
@@ -42,9 +43,8 @@ impl Operation for AttachThingPrincipal {
         if call.store().thing(call.scope, name).await?.is_none() {
             return Err(unknown_thing(name));
         }
-        if call.store().certificate(call.scope, certificate_id).await?.is_none() {
-            return Err(unknown_certificate(certificate_id));
-        }
+        let certificate = call.store().certificate(call.scope, certificate_id).await?;
+        let certificate = certificate.ok_or_else(|| unknown_certificate(certificate_id))?;
         // An exclusive attachment is the only one of its certificate, so any one of them tells whether there is one: a
         // certificate on thousands of things costs no more than one on a single thing.
         let here = call.store().thing_attachment(call.scope, name, certificate_id).await?;
@@ -55,6 +55,8 @@ impl Operation for AttachThingPrincipal {
             .map(|found| found.rule())
             .collect();
 
+        may_attach(certificate.status)
+            .map_err(|refusal| Error::invalid(format!("certificate {certificate_id}: {refusal}")))?;
         let exclusive = input.thing_principal_type.unwrap_or_default().is_exclusive();
         let outcome = attach_principal(&attachments, name, exclusive)
             .map_err(|refusal| Error::invalid(format!("certificate {certificate_id}: {refusal}")))?;

@@ -6,7 +6,7 @@ use gatehouse_domain::event::Event;
 use gatehouse_store::Batch;
 use serde::Deserialize;
 
-use super::transfer::{newest, refused};
+use super::transfer::{offering, refused};
 use crate::call::Call;
 use crate::error::Error;
 use crate::operation::Operation;
@@ -35,7 +35,7 @@ impl Operation for CancelCertificateTransfer {
 
     async fn run(call: &Call, input: &Input) -> Result<Nothing, Error> {
         let id = input.certificate_id;
-        let transfer = newest(call, id).await?;
+        let transfer = offering(call, id).await?;
         transfer.rule().cancel(call.scope.account).map_err(|refusal| refused(id, refusal))?;
         let record = call.store().certificate(call.scope, id).await?;
         let record = record.ok_or_else(|| refused(id, TransferEndRefusal::Completed))?;

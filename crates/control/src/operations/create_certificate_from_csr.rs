@@ -39,7 +39,11 @@ impl Operation for CreateCertificateFromCsr {
     type Output = Output;
 
     async fn run(call: &Call, input: &Input) -> Result<Output, Error> {
-        let csr = VerifiedCsr::from_pem(&input.certificate_signing_request)
+        let pem = input.certificate_signing_request.clone();
+        // The checks of a large RSA key take milliseconds.
+        let csr = tokio::task::spawn_blocking(move || VerifiedCsr::from_pem(&pem))
+            .await
+            .map_err(|error| Error::Internal(error.to_string()))?
             .map_err(|refusal| Error::invalid(format!("the certificate signing request is refused: {refusal}")))?;
         let Issued { arn, certificate_id, pem } = issue(call, (&csr).into(), input.set_as_active).await?;
         Ok(Output { certificate_arn: arn.to_string(), certificate_id, certificate_pem: pem })

@@ -2,9 +2,9 @@
 
 use gatehouse_domain::arn::Arn;
 use gatehouse_domain::event::Event;
-use gatehouse_domain::limits;
 use gatehouse_domain::name::PolicyName;
 use gatehouse_domain::policy::PolicyDocument;
+use gatehouse_domain::policy_registry::may_add_version;
 use gatehouse_store::Batch;
 use serde::{Deserialize, Serialize};
 
@@ -52,15 +52,9 @@ impl Operation for CreatePolicyVersion {
         let policy = call.store().policy(call.scope, name).await?.ok_or_else(|| unknown_policy(name))?;
 
         PolicyDocument::parse(&input.policy_document).map_err(|refusal| malformed_policy(&refusal))?;
-        if policy.version_count >= limits::POLICY_VERSIONS {
-            return Err(Error::refused(
-                Code::VersionsLimitExceededException,
-                format!(
-                    "The policy {name} already has the maximum number of versions ({})",
-                    limits::POLICY_VERSIONS
-                ),
-            ));
-        }
+        may_add_version(policy.version_count).map_err(|refusal| {
+            Error::refused(Code::VersionsLimitExceededException, format!("The policy {name} already has the {refusal}"))
+        })?;
 
         let mut batch = Batch::new();
         batch.insert_policy_version(&policy, &input.policy_document, input.set_as_default, call.now);

@@ -3,6 +3,7 @@
 use gatehouse_domain::arn::Arn;
 use gatehouse_domain::event::Event;
 use gatehouse_domain::name::PolicyName;
+use gatehouse_domain::policy_registry::{PolicyDeletionRefusal, may_delete};
 use gatehouse_store::Batch;
 use serde::Deserialize;
 
@@ -36,21 +37,18 @@ impl Operation for DeletePolicy {
         let name = &input.policy_name;
         let policy = call.store().policy(call.scope, name).await?.ok_or_else(|| unknown_policy(name))?;
 
-        if policy.version_count > 1 {
-            return Err(Error::refused(
-                Code::DeleteConflictException,
+        may_delete(policy.version_count, policy.attachment_count).map_err(|refusal| {
+            let text = match refusal {
                 // The doubled word is AWS's own.
-                "The policy cannot be deleted as versions other than than default version exist",
-            ));
-        }
-        if policy.attachment_count > 0 {
-            return Err(Error::refused(
-                Code::DeleteConflictException,
-                format!(
+                PolicyDeletionRefusal::OtherVersions => {
+                    "The policy cannot be deleted as versions other than than default version exist".to_owned()
+                }
+                PolicyDeletionRefusal::Attached => format!(
                     "The policy cannot be deleted as the policy is attached to one or more principals (name={name})"
                 ),
-            ));
-        }
+            };
+            Error::refused(Code::DeleteConflictException, text)
+        })?;
 
         let mut batch = Batch::new();
         batch.delete_policy(&policy);

@@ -2,6 +2,7 @@
 
 use gatehouse_domain::arn::Arn;
 use gatehouse_domain::name::PolicyName;
+use gatehouse_domain::policy_registry::may_delete_version;
 use gatehouse_store::Batch;
 use serde::Deserialize;
 
@@ -40,15 +41,15 @@ impl Operation for DeletePolicyVersion {
             return Err(unknown_policy_version(name, &input.policy_version_id));
         }
 
-        if version == policy.default_version {
-            return Err(Error::refused(
+        may_delete_version(version, policy.default_version).map_err(|_| {
+            Error::refused(
                 Code::DeleteConflictException,
                 format!(
                     "version {version} is the default of policy {name} and cannot be deleted: set another default \
                      first, or delete the policy"
                 ),
-            ));
-        }
+            )
+        })?;
 
         // No document in force changes, so nobody needs to look again.
         let mut batch = Batch::new();

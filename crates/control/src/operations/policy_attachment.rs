@@ -1,10 +1,10 @@
 //! Attaching policies to certificates: the story behind the current and the older family of operations.
 
 use gatehouse_domain::arn::Arn;
-use gatehouse_domain::certificate::CertificateId;
+use gatehouse_domain::certificate::{CertificateId, may_attach};
 use gatehouse_domain::event::Event;
-use gatehouse_domain::limits;
 use gatehouse_domain::name::PolicyName;
+use gatehouse_domain::policy_registry;
 use gatehouse_store::Batch;
 
 use crate::call::Call;
@@ -26,15 +26,11 @@ pub(super) async fn attach(call: &Call, name: &PolicyName, certificate_id: Certi
     if call.store().is_attached(call.scope, name, certificate_id).await? {
         return Ok(());
     }
-    if certificate.policy_count >= limits::POLICIES_PER_CERTIFICATE {
-        return Err(Error::refused(
-            Code::LimitExceededException,
-            format!(
-                "certificate {certificate_id} has the maximum number of policies attached ({}): detach one first",
-                limits::POLICIES_PER_CERTIFICATE
-            ),
-        ));
-    }
+    may_attach(certificate.status)
+        .map_err(|refusal| Error::invalid(format!("certificate {certificate_id}: {refusal}")))?;
+    policy_registry::may_attach(certificate.policy_count).map_err(|refusal| {
+        Error::refused(Code::LimitExceededException, format!("certificate {certificate_id} {refusal}"))
+    })?;
 
     let mut batch = Batch::new();
     batch.attach_policy(call.scope, name, certificate_id, call.now);

@@ -59,6 +59,11 @@ impl Operation for RegisterCertificate {
                 &arn,
             ));
         }
+        // Before the search for the CA: a signature of an algorithm that is not accepted is nobody's, and the caller is to
+        // learn why.
+        certificate
+            .check_registrable(call.now)
+            .map_err(|refusal| invalid(format!("the certificate is refused: {refusal}")))?;
         let ca = issuer(call, &certificate, input.ca_certificate_pem.as_deref()).await?;
         if ca.status == CaStatus::Inactive {
             return Err(Error::refused(
@@ -69,9 +74,6 @@ impl Operation for RegisterCertificate {
         if !ca.issuer().is_valid_at(call.now) {
             return Err(invalid("the CA certificate that signed the certificate is outside its validity period"));
         }
-        certificate
-            .check_registrable(call.now)
-            .map_err(|refusal| invalid(format!("the certificate is refused: {refusal}")))?;
         refuse_claimed(call, certificate_id, ca.mode).await?;
 
         let record = CertificateRecord {
@@ -91,6 +93,8 @@ impl Operation for RegisterCertificate {
             thing_count: 0,
         };
         let mut batch = Batch::new();
+        // Switched off or deleted meanwhile, the CA vouches for nothing.
+        batch.require_ca_certificate(&ca);
         batch.insert_certificate(&record, &input.certificate_pem);
         batch.announce(Event::Certificate { scope: call.scope, certificate_id });
         call.commit(batch).await?;
@@ -160,8 +164,9 @@ async fn refuse_claimed(call: &Call, id: CertificateId, mode: CertificateMode) -
         return Ok(());
     }
     let elsewhere = call.store().certificate_scopes(id).await?;
+    // One that the scope has got since it was looked for is met at the commit.
     let is_claimed = |(scope, other): &(gatehouse_domain::scope::Scope, CertificateMode)| {
-        scope.region == call.scope.region && *other == CertificateMode::Default
+        *scope != call.scope && scope.region == call.scope.region && *other == CertificateMode::Default
     };
     if elsewhere.iter().any(is_claimed) { Err(Error::invalid("This request is not valid")) } else { Ok(()) }
 }

@@ -7,7 +7,7 @@ use gatehouse_domain::scope::Scope;
 use gatehouse_store::Batch;
 use serde::Deserialize;
 
-use super::transfer::{newest, refused};
+use super::transfer::{offered, refused};
 use crate::call::Call;
 use crate::error::Error;
 use crate::operation::Operation;
@@ -37,7 +37,7 @@ impl Operation for RejectCertificateTransfer {
 
     async fn run(call: &Call, input: &Input) -> Result<Nothing, Error> {
         let id = input.certificate_id;
-        let transfer = newest(call, id).await?;
+        let transfer = offered(call, id).await?;
         transfer.rule().reject(call.scope.account).map_err(|refusal| refused(id, refusal))?;
         let offer = call.store().incoming_transfer(call.scope, id).await?;
         let (record, transfer) = offer.ok_or_else(|| refused(id, TransferEndRefusal::Completed))?;

@@ -65,12 +65,17 @@ impl Operation for TransferCertificate {
             };
             Error::refused(code, format!("certificate {id}: {refusal}"))
         })?;
+        let at_target = Scope::new(target, call.scope.region);
+        if call.store().incoming_transfer(at_target, id).await?.is_some() {
+            return Err(Error::invalid(format!(
+                "certificate {id} is offered to account {target} by another account already"
+            )));
+        }
 
         let mut batch = Batch::new();
         batch.begin_transfer(&record, target, input.transfer_message.as_deref(), &call.uuid()?, call.now);
         batch.announce(Event::Certificate { scope: call.scope, certificate_id: id });
         call.commit(batch).await?;
-        let at_target = Scope::new(target, call.scope.region);
         Ok(Output { transferred_certificate_arn: Arn::certificate(at_target, id).to_string() })
     }
 }
