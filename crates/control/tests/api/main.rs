@@ -16,6 +16,7 @@
 )]
 
 mod authority;
+mod ca_certificates;
 mod client;
 mod door;
 mod events;
@@ -26,6 +27,7 @@ mod races;
 mod samples;
 mod tenants;
 mod transcript;
+mod transfers;
 
 macro_rules! operations {
     ($($operation:ident),* $(,)?) => { $(mod $operation;)* };
