@@ -14,7 +14,7 @@ use gatehouse_broker::{CloseReason, Delivery, Mailbox, SessionGuard};
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::time::Clock;
 use gatehouse_mqtt::{Connection, Decoder, Packet, ReasonCode};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_rustls::server::TlsStream;
@@ -87,8 +87,8 @@ pub(crate) enum End {
 }
 
 impl Session {
-    /// Runs until the end, and answers why it came.
-    pub(crate) async fn run(mut self) -> End {
+    /// Runs until the end, and answers why it came. Boxed, so that the session is not in memory twice.
+    pub(crate) async fn run(mut self: Box<Self>) -> End {
         let end = match self.live().await {
             Ok(never) => match never {},
             // Whoever judges the connections may have cut this one meanwhile, and has counted it then.
@@ -99,6 +99,9 @@ impl Session {
         };
         self.say_goodbye(&end).await;
         self.publish_will(&end).await;
+        if matches!(end, End::Broke { .. }) {
+            self.outlast().await;
+        }
         end
     }
 
@@ -252,6 +255,21 @@ impl Session {
 
     async fn shut_down(&mut self) {
         let _peer_gone = timeout(LAST_WORD, self.stream.shutdown()).await;
+    }
+
+    /// Takes what a device that broke a rule still sends, and throws it away: closing over unread bytes resets the
+    /// connection, and the reset overtakes the last word on its way to a device that is busy sending.
+    async fn outlast(&mut self) {
+        let (tcp, _) = self.stream.get_mut();
+        let mut thrown_away = [0; 4096];
+        let reading = timeout(LAST_WORD, async {
+            while tcp.read(&mut thrown_away).await? > 0 {}
+            Ok::<_, std::io::Error>(())
+        });
+        tokio::select! {
+            _ended = reading => {}
+            _order = self.mailbox.closed() => {}
+        }
     }
 }
 
