@@ -158,9 +158,12 @@ impl Watch {
                     }
                     self.followed_at.store(asked_at.as_millis(), Ordering::Release);
                 }
-                Err(gatehouse_store::Error::LogPruned) => {
-                    tracing::warn!("the change log was pruned past this node's place: judging every connection again");
+                // The follower goes on behind all that was visible, and that is what is looked at now: a complete look.
+                // Otherwise a newer release's entries, arriving at every poll, would keep this node from admitting.
+                Err(error @ (gatehouse_store::Error::LogPruned | gatehouse_store::Error::LogUnknown)) => {
+                    tracing::warn!(%error, "judging every connection again");
                     self.look_at_everything();
+                    self.followed_at.store(asked_at.as_millis(), Ordering::Release);
                 }
                 Err(error) => tracing::error!(%error, "the change log cannot be read"),
             }

@@ -46,6 +46,9 @@ pub enum Error {
     /// A reader of the change log slept for so long that the log may have been pruned past its place.
     #[error("the change log may have been pruned past what was read: look at everything again")]
     LogPruned,
+    /// The change log holds an entry that this release cannot read, most likely because a newer one wrote it.
+    #[error("the change log holds an entry that this release does not know: look at everything again")]
+    LogUnknown,
     /// The database refused a statement: a defect of this program.
     #[error("the database refused a statement: {0}")]
     Refused(String),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use gatehouse_domain::time::Timestamp;
 
+use crate::outbox::Entry;
 use crate::{Error, LOG_RETENTION_MS, LoggedEvent, Store};
 
 /// How far back the log is looked through for entries that became visible late, in milliseconds. Longer than any
@@ -37,15 +38,16 @@ impl ChangeFollower {
         Ok(follower)
     }
 
-    /// Counts all that is visible as seen.
+    /// Counts all that is visible as seen; an error changes nothing.
     async fn catch_up(&mut self, now: Timestamp) -> Result<(), Error> {
-        self.highest = self.store.last_epoch().await?;
-        self.seen.clear();
+        let highest = self.store.last_epoch().await?;
+        let mut young = Vec::new();
         if !self.store.commits_in_epoch_order() {
-            let young = self.store.epochs_since(now.plus_millis(-OVERLAP_MS), OVERLAP_ENTRIES).await?;
-            // One that became visible between the two queries is new, and the next poll finds it.
-            self.seen.extend(young.into_iter().filter(|(epoch, _)| *epoch <= self.highest));
+            young = self.store.epochs_since(now.plus_millis(-OVERLAP_MS), OVERLAP_ENTRIES).await?;
         }
+        self.highest = highest;
+        // One that became visible between the two queries is new, and the next poll finds it.
+        self.seen = young.into_iter().filter(|(epoch, _)| *epoch <= highest).collect();
         self.polled_at = now;
         Ok(())
     }
@@ -54,8 +56,9 @@ impl ChangeFollower {
     /// are as many; late ones come on top. Each entry is returned once.
     ///
     /// # Errors
-    /// [`Error::LogPruned`] when the last poll lies so far back that entries may be gone: everything must be looked at
-    /// again, and the next poll goes on from here. [`Error::Unavailable`] or [`Error::Corrupt`] change nothing.
+    /// [`Error::LogPruned`] when the last poll lies so far back that entries may be gone, [`Error::LogUnknown`] when this
+    /// release cannot read what an entry says: everything must be looked at again, and the next poll goes on behind what
+    /// is visible now. [`Error::Unavailable`] or [`Error::Corrupt`] change nothing.
     pub async fn poll(&mut self, now: Timestamp, limit: u32) -> Result<Vec<LoggedEvent>, Error> {
         if now.millis_since(self.polled_at) > LOG_RETENTION_MS / 2 {
             self.catch_up(now).await?;
@@ -63,9 +66,12 @@ impl ChangeFollower {
         }
         let since = now.plus_millis(-OVERLAP_MS);
         let mut found = self.late(since).await?;
-        let fresh = self.store.events_after(self.highest, limit).await?;
-        // Nothing failed from here on, so nothing that counts as seen goes unreported.
-        found.extend(fresh);
+        found.extend(self.store.entries_after(self.highest, limit).await?);
+        let Some(found) = found.into_iter().map(Entry::known).collect::<Option<Vec<_>>>() else {
+            self.catch_up(now).await?;
+            return Err(Error::LogUnknown);
+        };
+        // Nothing fails from here on, so nothing that counts as seen goes unreported.
         for entry in &found {
             self.highest = self.highest.max(entry.epoch);
             if !self.store.commits_in_epoch_order() {
@@ -78,7 +84,7 @@ impl ChangeFollower {
     }
 
     /// Entries up to the highest epoch seen that have become visible only now.
-    async fn late(&self, since: Timestamp) -> Result<Vec<LoggedEvent>, Error> {
+    async fn late(&self, since: Timestamp) -> Result<Vec<Entry>, Error> {
         if self.store.commits_in_epoch_order() {
             return Ok(Vec::new());
         }
@@ -93,7 +99,7 @@ impl ChangeFollower {
         late.sort_unstable();
         let mut found = Vec::with_capacity(late.len());
         for epoch in late {
-            found.extend(self.store.logged_event(epoch).await?);
+            found.extend(self.store.entry(epoch).await?);
         }
         Ok(found)
     }

@@ -52,11 +52,33 @@ macro_rules! select {
     };
 }
 
+const BEHIND: &str = select!("WHERE epoch > $1 ORDER BY epoch LIMIT $2");
+
+/// An entry as it was found. While nodes are replaced one by one, a newer release may have written it.
+pub(crate) struct Entry {
+    pub(crate) epoch: i64,
+    pub(crate) at: Timestamp,
+    /// What changed; `None` when this release cannot read it.
+    pub(crate) event: Option<Event>,
+}
+
+impl Entry {
+    fn read(row: Row) -> Result<Self, Error> {
+        let mut columns = row.of("change_log");
+        let (epoch, at) = (columns.int("epoch")?, columns.time("at")?);
+        let event = columns.text("body").ok().and_then(|body| serde_json::from_str(&body).ok());
+        Ok(Self { epoch, at, event })
+    }
+
+    /// The entry, if this release can read what changed.
+    pub(crate) fn known(self) -> Option<LoggedEvent> {
+        let Self { epoch, at, event } = self;
+        event.map(|event| LoggedEvent { epoch, at, event })
+    }
+}
+
 fn read(row: Row) -> Result<LoggedEvent, Error> {
-    let mut columns = row.of("change_log");
-    let (epoch, at, body) = (columns.int("epoch")?, columns.time("at")?, columns.text("body")?);
-    let event = serde_json::from_str(&body).map_err(|_| Error::Corrupt { table: "change_log", column: "body" })?;
-    Ok(LoggedEvent { epoch, at, event })
+    Entry::read(row)?.known().ok_or(Error::Corrupt { table: "change_log", column: "body" })
 }
 
 impl Store {
@@ -65,7 +87,12 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`] or [`Error::Corrupt`].
     pub async fn events_after(&self, epoch: i64, limit: u32) -> Result<Vec<LoggedEvent>, Error> {
-        self.list(select!("WHERE epoch > $1 ORDER BY epoch LIMIT $2"), &params![epoch, limit], read).await
+        self.list(BEHIND, &params![epoch, limit], read).await
+    }
+
+    /// The entries behind `epoch` that are visible now, at most `limit`, in order, whoever wrote them.
+    pub(crate) async fn entries_after(&self, epoch: i64, limit: u32) -> Result<Vec<Entry>, Error> {
+        self.list(BEHIND, &params![epoch, limit], Entry::read).await
     }
 
     /// The highest epoch visible now; 0 when the log is empty.
@@ -77,8 +104,8 @@ impl Store {
         row.map_or(Ok(0), |row| row.of("change_log").int("epoch"))
     }
 
-    pub(crate) async fn logged_event(&self, epoch: i64) -> Result<Option<LoggedEvent>, Error> {
-        self.row(select!("WHERE epoch = $1"), &params![epoch]).await?.map(read).transpose()
+    pub(crate) async fn entry(&self, epoch: i64) -> Result<Option<Entry>, Error> {
+        self.row(select!("WHERE epoch = $1"), &params![epoch]).await?.map(Entry::read).transpose()
     }
 
     /// The epochs and times of entries written at `since` or later, in order of time.

@@ -17,6 +17,7 @@ on_both_engines!(
     a_follower_sees_each_entry_once,
     a_follower_sees_a_late_commit,
     a_follower_that_slept_too_long_is_told,
+    a_follower_goes_on_behind_an_entry_it_does_not_know,
     old_entries_are_pruned_and_young_ones_stay,
 );
 
@@ -158,6 +159,24 @@ async fn a_follower_that_slept_too_long_is_told(db: Db) {
     assert_eq!(follower.poll(later, 10).await, Err(Error::LogPruned));
     announce(&db, event(2), LOG_RETENTION_MS).await;
     assert_eq!(events(&follower.poll(later, 10).await.unwrap()), [event(2)]);
+}
+
+async fn a_follower_goes_on_behind_an_entry_it_does_not_know(db: Db) {
+    let mut follower = ChangeFollower::start(db.store.clone(), NOW).await.unwrap();
+    // An event of a newer release, a known one with a field that changed its meaning, and a body that was damaged.
+    for (millis, body) in [(1, r#"{"event":"solar_flare"}"#), (2, r#"{"event":"access_keys","account":7}"#), (3, "")] {
+        announce(&db, event(1), millis).await;
+        let at = NOW.plus_millis(millis);
+        let insert = "INSERT INTO change_log (at, account, region, event, body) VALUES";
+        db.run(&format!("{insert} ({}, '', '', 'x', '{body}')", at.as_millis())).await;
+        announce(&db, event(2), millis).await;
+        // Once, however few are read at a time: what lies beside it and behind it is part of everything.
+        assert_eq!(follower.poll(at, 2).await, Err(Error::LogUnknown), "{body}");
+        assert_eq!(follower.poll(at, 2).await, Ok(vec![]), "{body}");
+        announce(&db, event(3), millis).await;
+        assert_eq!(events(&follower.poll(at, 2).await.unwrap()), [event(3)], "{body}");
+    }
+    assert_eq!(follower.poll(NOW.plus_millis(2 * OVERLAP_MS), 9).await, Ok(vec![]));
 }
 
 async fn old_entries_are_pruned_and_young_ones_stay(db: Db) {
