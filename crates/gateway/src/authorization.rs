@@ -111,10 +111,11 @@ impl Authorization {
             return Ok(());
         }
         let Some(certificate_id) = self.facts.certificate_id else { return Ok(()) };
-        let loaded = match registry.admission(self.scope, certificate_id).await {
+        // Boxed: seldom needed, and otherwise part of the memory of every connection that waits.
+        let loaded = match Box::pin(registry.admission(self.scope, certificate_id)).await {
             // The connection was admitted at its endpoint; only the record can have changed.
             Ok(Some(record)) => match admit(Some(&record.certificate.registration()), true, now) {
-                Ok(()) => self.apply(registry, record).await,
+                Ok(()) => Box::pin(self.apply(registry, record)).await,
                 Err(refusal) => Err(refusal),
             },
             Ok(None) => Err(Refusal::Deleted),
