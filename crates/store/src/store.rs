@@ -91,6 +91,16 @@ impl Store {
         outcome
     }
 
+    /// All rows of a query that may look at much more than it answers: such a read keeps no other task from running.
+    pub(crate) async fn scan(&self, sql: &str, params: Vec<Value>) -> Result<Vec<Row>, Error> {
+        count(&self.inner.counters.reads);
+        let outcome = self.inner.engine.scan(sql, params).await;
+        if outcome.is_err() {
+            count(&self.inner.counters.failures);
+        }
+        outcome
+    }
+
     /// The row of a query that finds one at most.
     pub(crate) async fn row(&self, sql: &str, params: &[Value]) -> Result<Option<Row>, Error> {
         Ok(self.rows(sql, params).await?.into_iter().next())

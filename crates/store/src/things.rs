@@ -41,13 +41,15 @@ pub struct ThingFilter {
     pub thing_type_name: Option<ThingName>,
 }
 
+macro_rules! columns {
+    () => {
+        "t.account, t.region, t.name, t.thing_id, t.thing_type_name, t.attributes, t.version, t.principal_count, t.created_at"
+    };
+}
+
 macro_rules! select {
     ($rest:literal) => {
-        concat!(
-            "SELECT account, region, name, thing_id, thing_type_name, attributes, version, principal_count, created_at ",
-            "FROM things t ",
-            $rest
-        )
+        concat!("SELECT ", columns!(), " FROM things t ", $rest)
     };
 }
 
@@ -77,6 +79,10 @@ impl Store {
 
     /// The things of a scope that pass the filter, by name.
     ///
+    /// A page costs the page, with two exceptions that look at more: values that begin alike do not lie in the order of
+    /// names, so each page looks through all of them in the index; and an attribute together with a type looks at the
+    /// things with the attribute until enough are of the type.
+    ///
     /// # Errors
     /// [`Error::Unavailable`] or [`Error::Corrupt`].
     pub async fn things(
@@ -85,31 +91,70 @@ impl Store {
         filter: &ThingFilter,
         page: Page<ThingName>,
     ) -> Result<Vec<ThingRecord>, Error> {
-        let mut sql = select!("WHERE account = $1 AND region = $2").to_owned();
-        let mut params = Vec::from(params![scope.account, scope.region]);
-        if let Some(thing_type_name) = &filter.thing_type_name {
-            params.push(thing_type_name.into());
-            sql.push_str(" AND thing_type_name = $3");
+        let (sql, params) = selection(scope, filter, &page);
+        let looks_at_more = filter.attribute.is_some() && (filter.prefix_value || filter.thing_type_name.is_some());
+        if looks_at_more {
+            return self.scan(&sql, params).await?.into_iter().map(read).collect();
         }
-        if let Some((attribute, value)) = &filter.attribute {
-            let (first, second) = (params.len() + 1, params.len() + 2);
-            params.extend(params![attribute, value]);
-            sql.push_str(&format!(
-                " AND name IN (SELECT a.thing_name FROM thing_attributes a WHERE a.account = $1 AND a.region = $2 \
-                 AND a.attribute = ${first} AND "
-            ));
-            if filter.prefix_value {
-                // Text compares byte by byte, and no character sorts behind the last one of Unicode.
-                params.push(Value::Text(format!("{value}{}", char::MAX)));
-                sql.push_str(&format!("a.value >= ${second} AND a.value < ${})", second + 1));
-            } else {
-                sql.push_str(&format!("a.value = ${second})"));
-            }
-        }
-        let cursor = page.after.as_ref().map(|name| params![name]);
-        let (sql, params) = page.complete(&sql, params, &["name"], cursor);
         self.list(&sql, &params, read).await
     }
+}
+
+fn selection(scope: Scope, filter: &ThingFilter, page: &Page<ThingName>) -> (String, Vec<Value>) {
+    let mut params = Vec::from(params![scope.account, scope.region]);
+    let cursor = page.after.as_ref().map(|name| params![name]);
+    let mut of_type = "";
+    if let Some(thing_type_name) = &filter.thing_type_name {
+        params.push(thing_type_name.into());
+        of_type = " AND t.thing_type_name = $3";
+    }
+    // The names of a search come out of an index alone; then the rows of just these things are read.
+    let (names, params) = if let Some((attribute, value)) = &filter.attribute {
+        let (names, key) = names_by_attribute(&mut params, attribute, value, filter.prefix_value, of_type);
+        page.complete(&names, params, &[key], cursor)
+    } else if of_type.is_empty() {
+        return page.complete(select!("WHERE account = $1 AND region = $2"), params, &["name"], cursor);
+    } else {
+        let names = "SELECT t.name AS thing_name FROM things t WHERE t.account = $1 AND t.region = $2".to_owned();
+        page.complete(&(names + of_type), params, &["t.name"], cursor)
+    };
+    let direction = if page.ascending { "ASC" } else { "DESC" };
+    // SQLite takes the tables of a CROSS JOIN in the order written.
+    let sql = format!(
+        "SELECT {} FROM ({names}) page CROSS JOIN things t \
+         WHERE t.account = $1 AND t.region = $2 AND t.name = page.thing_name ORDER BY t.name {direction}",
+        columns!()
+    );
+    (sql, params)
+}
+
+/// A selection of the names of things by an attribute, and what to page it by.
+fn names_by_attribute(
+    params: &mut Vec<Value>,
+    attribute: &String,
+    value: &String,
+    is_prefix: bool,
+    of_type: &str,
+) -> (String, &'static str) {
+    let (first, second) = (params.len() + 1, params.len() + 2);
+    params.extend(params![attribute, value]);
+    let mut sql = format!(
+        "SELECT a.thing_name FROM thing_attributes a WHERE a.account = $1 AND a.region = $2 AND a.attribute = ${first}"
+    );
+    if is_prefix {
+        // Text compares byte by byte, and no character sorts behind the last one of Unicode.
+        params.push(Value::Text(format!("{value}{}", char::MAX)));
+        sql.push_str(&format!(" AND a.value >= ${second} AND a.value < ${}", second + 1));
+    } else {
+        sql.push_str(&format!(" AND a.value = ${second}"));
+    }
+    if !of_type.is_empty() {
+        sql.push_str(&format!(
+            " AND EXISTS (SELECT 1 FROM things t WHERE t.account = $1 AND t.region = $2 AND t.name = a.thing_name{of_type})"
+        ));
+    }
+    // An expression, so that planners are not drawn to walk through all attributes of all things by name.
+    (sql, if is_prefix { "(a.thing_name || '')" } else { "a.thing_name" })
 }
 
 fn json(attributes: &BTreeMap<String, String>) -> Value {
@@ -188,5 +233,61 @@ impl Batch {
             params![record.scope.account, record.scope.region, &record.name, record.version, &record.thing_id,],
         );
         self.delete_attributes(record);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::StoreSettings;
+
+    /// How SQLite goes about finding the third page of the things that pass the filter.
+    async fn plan(store: &Store, filter: &ThingFilter) -> String {
+        let scope = Scope::new("123456789012".parse().unwrap(), "us-east-1".parse().unwrap());
+        let page = Page { after: Some("lamp".parse().unwrap()), ..Page::first(25) };
+        let (sql, params) = selection(scope, filter, &page);
+        let steps = store.rows(&format!("EXPLAIN QUERY PLAN {sql}"), &params).await.unwrap();
+        let steps: Vec<String> = steps
+            .into_iter()
+            .map(|step| match step.0.last() {
+                Some(Value::Text(step)) => step.clone(),
+                other => format!("{other:?}"),
+            })
+            .collect();
+        steps.join("\n")
+    }
+
+    #[tokio::test]
+    async fn a_page_of_a_search_costs_the_page() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&StoreSettings::sqlite(folder.path())).await.unwrap();
+        let color = Some(("color".to_owned(), "red".to_owned()));
+        let lamp = Some("lamp".parse().unwrap());
+        let by_value =
+            "USING COVERING INDEX thing_attributes_by_value (account=? AND region=? AND attribute=? AND value";
+        let one_by_one = "SEARCH t USING PRIMARY KEY (account=? AND region=? AND name=?)";
+        for (attribute, prefix_value, thing_type_name, steps) in [
+            (None, false, None, ["SEARCH t USING PRIMARY KEY (account=? AND region=? AND name>?)"].as_slice()),
+            (
+                None,
+                false,
+                lamp.clone(),
+                &[
+                    "COVERING INDEX things_by_type (account=? AND region=? AND thing_type_name=? AND name>?)",
+                    one_by_one,
+                ],
+            ),
+            // The index holds the names of one value in order, and the page begins inside it.
+            (color.clone(), false, None, &[&format!("{by_value}=? AND thing_name>?)"), one_by_one]),
+            (color.clone(), false, lamp, &[&format!("{by_value}=? AND thing_name>?)"), one_by_one]),
+            (color, true, None, &[&format!("{by_value}>? AND value<?)"), one_by_one]),
+        ] {
+            let filter = ThingFilter { attribute, prefix_value, thing_type_name };
+            let plan = plan(&store, &filter).await;
+            for step in steps {
+                assert!(plan.contains(step), "{filter:?}:\n{plan}");
+            }
+            assert!(!plan.contains("SCAN t ") && !plan.contains("SCAN a"), "{filter:?}:\n{plan}");
+        }
     }
 }

@@ -62,7 +62,7 @@ const LOG_INSERT: &str =
 
 /// The engine in use.
 pub(crate) enum Engine {
-    Sqlite(sqlite::Sqlite),
+    Sqlite(Arc<sqlite::Sqlite>),
     Postgres(postgres::Postgres),
 }
 
@@ -74,7 +74,7 @@ impl Engine {
                 let (dir, read_connections) = (dir.clone(), settings.read_connections);
                 let open = move || sqlite::Sqlite::open(&dir, read_connections, counters);
                 let opened = tokio::task::spawn_blocking(open).await;
-                opened.map_err(|why| Error::Unavailable(why.to_string()))?.map(Self::Sqlite)
+                opened.map_err(|why| Error::Unavailable(why.to_string()))?.map(|engine| Self::Sqlite(Arc::new(engine)))
             }
             StoreKind::Postgres { url } => postgres::Postgres::open(url, settings, counters).await.map(Self::Postgres),
         }
@@ -86,6 +86,14 @@ impl Engine {
             Self::Sqlite(engine) => engine.query(sql, params),
             // Boxed: this future is large, and would otherwise be part of everyone's who reads, a waiting device's too.
             Self::Postgres(engine) => Box::pin(engine.query(sql, params)).await,
+        }
+    }
+
+    /// Reads what may take longer than a page does.
+    pub(crate) async fn scan(&self, sql: &str, params: Vec<Value>) -> Result<Vec<Row>, Error> {
+        match self {
+            Self::Sqlite(engine) => Arc::clone(engine).scan(sql.to_owned(), params).await,
+            Self::Postgres(engine) => Box::pin(engine.query(sql, &params)).await,
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tokio::sync::Semaphore;
 
 use super::sqlite_writer::Writer;
 use super::{Commit, Row, Value, make_private_dir};
@@ -24,6 +25,8 @@ const CHECKPOINT_PAGES: i64 = 16_000;
 /// Page caches, in KiB.
 const WRITER_CACHE_KIB: i64 = 64 * 1024;
 const READER_CACHE_KIB: i64 = 16 * 1024;
+/// Long reads at once. They have time, and leave the processors to the others.
+const SCANS_AT_ONCE: usize = 2;
 /// Prepared statements kept per connection.
 const STATEMENTS_KEPT: usize = 128;
 
@@ -31,6 +34,7 @@ pub(crate) struct Sqlite {
     path: PathBuf,
     idle_readers: Mutex<Vec<Connection>>,
     readers_kept: usize,
+    scans: Arc<Semaphore>,
     writer: Writer,
 }
 
@@ -54,7 +58,8 @@ impl Sqlite {
             .map_err(|why| failure(&path, &why))?;
         migrate(&mut connection, &path)?;
         let writer = Writer::start(connection, path.clone(), Arc::clone(&counters))?;
-        Ok(Self { path, idle_readers: Mutex::new(Vec::new()), readers_kept, writer })
+        let scans = Arc::new(Semaphore::new(SCANS_AT_ONCE));
+        Ok(Self { path, idle_readers: Mutex::new(Vec::new()), readers_kept, scans, writer })
     }
 
     /// Reads on the calling thread.
@@ -71,6 +76,18 @@ impl Sqlite {
             idle.push(connection);
         }
         Ok(rows)
+    }
+
+    /// Reads on a thread of its own, few at a time.
+    pub(crate) async fn scan(self: Arc<Self>, sql: String, params: Vec<Value>) -> Result<Vec<Row>, Error> {
+        let turn = Arc::clone(&self.scans).acquire_owned().await;
+        let turn = turn.map_err(|_| Error::Unavailable("the store is closed".into()))?;
+        let scan = move || {
+            // Held until the read is done, even when nobody waits for its answer any more.
+            let _turn = turn;
+            self.query(&sql, &params)
+        };
+        tokio::task::spawn_blocking(scan).await.map_err(|why| Error::Unavailable(why.to_string()))?
     }
 
     pub(crate) async fn commit(&self, commit: Commit) -> Result<(), Error> {
