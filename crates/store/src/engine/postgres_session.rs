@@ -20,6 +20,10 @@ use crate::Error;
 const STATEMENT_TIMEOUT_MS: u32 = 5_000;
 /// How long we wait for any answer: behind it lies a server or a network that is gone.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
+/// A commit that was answered is on the disk, whatever the defaults of the server, the database or the role. Stronger than
+/// `on` is only `remote_apply` (PostgreSQL's manual, "Write Ahead Log"); one who chose it keeps it.
+const FLUSH_BEFORE_ANSWER: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+     WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
 /// Prepared statements kept per connection. Their texts are ours, so their number is small; this is the bound all the same.
 const STATEMENTS_KEPT: usize = 512;
 
@@ -105,7 +109,7 @@ impl Session {
         let session = Self { client, statements: Mutex::default(), driver: driver.abort_handle() };
         let limits = format!(
             "SET statement_timeout = {STATEMENT_TIMEOUT_MS}; SET idle_in_transaction_session_timeout = {}; \
-             SET default_transaction_isolation = 'read committed'",
+             SET default_transaction_isolation = 'read committed'; {FLUSH_BEFORE_ANSWER}",
             2 * STATEMENT_TIMEOUT_MS
         );
         session.run(&limits).await?;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use gatehouse_domain::event::Event;
-use gatehouse_store::{Batch, Error};
+use gatehouse_store::{Batch, Error, Store, StoreKind, StoreSettings};
 use parking_lot::Mutex;
 
-use crate::harness::{Db, NOW, certificate, id, on_both_engines, policy, policy_name, scope, thing};
+use crate::harness::{Db, NOW, certificate, id, on_both_engines, on_postgres, policy, policy_name, scope, thing};
 
 on_both_engines!(
     a_conflict_leaves_nothing_behind,
@@ -166,4 +166,32 @@ async fn a_broken_connection_is_replaced(db: Db) {
         db.write(|batch| batch.insert_certificate(&certificate(number), "")).await.unwrap();
     }
     assert!(db.store.metrics().connections > 5);
+}
+
+#[tokio::test]
+async fn a_commit_is_flushed_whatever_the_server_does_by_default() {
+    on_postgres(|db| async move {
+        let StoreKind::Postgres { url } = &db.settings.kind else { return };
+        // Each transaction that registers a certificate leaves behind how it is going to be committed.
+        db.run(
+            "CREATE TABLE seen (setting TEXT NOT NULL); \
+             CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ \
+             BEGIN INSERT INTO seen VALUES (current_setting('synchronous_commit')); RETURN NEW; END $$; \
+             CREATE TRIGGER look AFTER INSERT ON certificates FOR EACH ROW EXECUTE FUNCTION look()",
+        )
+        .await;
+        let defaults = ["off", "local", "remote_write", "on", "remote_apply"];
+        for (number, (by_default, used)) in (1..).zip(defaults.map(|d| (d, if d == "remote_apply" { d } else { "on" })))
+        {
+            let url = url.replace("options=", &format!("options=-csynchronous_commit%3D{by_default}%20"));
+            let store = Store::open(&StoreSettings::postgres(url)).await.unwrap();
+            let mut batch = Batch::new();
+            batch.insert_certificate(&certificate(number), "");
+            store.commit(batch, NOW).await.unwrap();
+            let seen = format!("SELECT COUNT(*) FROM seen WHERE setting = '{used}'");
+            assert_eq!(db.number(&seen).await, 1, "{by_default}");
+            db.run("DELETE FROM seen").await;
+        }
+    })
+    .await;
 }
