@@ -4,6 +4,7 @@
 //! READ COMMITTED is enough: what a batch relies on stands in the `WHERE` of its statements, which are judged again on
 //! the newest row after waiting for a lock. A broken connection at COMMIT leaves the outcome unknown, and is said so.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Config, Statement as Prepared};
 
 use super::postgres_session::{Failure, InPipeline, Session, pipelined, within};
@@ -52,15 +53,7 @@ struct Backoff {
 
 impl Postgres {
     pub(crate) async fn open(url: &str, settings: &StoreSettings, counters: Arc<Counters>) -> Result<Self, Error> {
-        let mut config: Config =
-            url.parse().map_err(|why| Error::Settings(format!("the PostgreSQL address cannot be read: {why}")))?;
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(Error::Settings(
-                "the PostgreSQL address asks for TLS (sslmode), which is not built in: use a local socket, a private \
-                 network or a TLS tunnel, and leave sslmode out"
-                    .into(),
-            ));
-        }
+        let mut config = address(url)?;
         config.ssl_mode(SslMode::Disable).connect_timeout(CONNECT_TIMEOUT).tcp_user_timeout(QUEUE_TIMEOUT);
         if config.get_application_name().is_none() {
             config.application_name("gatehouse");
@@ -108,6 +101,46 @@ impl Postgres {
             }
         }
     }
+}
+
+/// The address, unless it would send passwords and the registry over a network in plain text without saying so: TLS is not
+/// built in, and `prefer`, the default of `sslmode`, would quietly do without.
+fn address(url: &str) -> Result<Config, Error> {
+    let config: Config =
+        url.parse().map_err(|why| Error::Settings(format!("the PostgreSQL address cannot be read: {why}")))?;
+    let network = match config.get_ssl_mode() {
+        SslMode::Disable => None,
+        SslMode::Prefer => networked_host(&config),
+        _ => {
+            return Err(Error::Settings(
+                "the PostgreSQL address asks for TLS (sslmode), which is not built in: use a Unix socket or a TLS \
+                 tunnel that begins on this machine, and leave sslmode out"
+                    .into(),
+            ));
+        }
+    };
+    match network {
+        None => Ok(config),
+        Some(host) => Err(Error::Settings(format!(
+            "the PostgreSQL server {host} is not on this machine, and TLS is not built in: use a Unix socket or a TLS \
+             tunnel that begins on this machine, or add sslmode=disable to the address if the network may see all of it"
+        ))),
+    }
+}
+
+/// The first host that is reached over a network. Where there is a `hostaddr`, it is what is connected to.
+fn networked_host(config: &Config) -> Option<String> {
+    let is_local = |address: &IpAddr| address.to_canonical().is_loopback();
+    let address = config.get_hostaddrs().iter().find(|address| !is_local(address)).map(IpAddr::to_string);
+    address.or_else(|| {
+        config.get_hosts().iter().skip(config.get_hostaddrs().len()).find_map(|host| match host {
+            Host::Tcp(name) if name.eq_ignore_ascii_case("localhost") => None,
+            Host::Tcp(name) if name.parse().is_ok_and(|address| is_local(&address)) => None,
+            Host::Tcp(name) => Some(name.clone()),
+            #[cfg(unix)]
+            Host::Unix(_) => None,
+        })
+    })
 }
 
 impl Shared {
@@ -273,4 +306,41 @@ async fn migrate(session: &Session) -> Result<(), Error> {
     }
     session.run("COMMIT; RESET statement_timeout").await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_over_a_network_must_be_asked_for() {
+        for (url, refused) in [
+            ("postgres://u:secret@127.0.0.1:5432/d", None),
+            ("postgres://u:secret@127.9.9.9/d?sslmode=prefer", None),
+            ("postgres://u:secret@localhost,LocalHost/d", None),
+            ("postgres://u:secret@[::1]/d", None),
+            ("postgres://u:secret@%2Fvar%2Frun%2Fpostgresql/d", None),
+            ("host=/var/run/postgresql user=u password=secret", None),
+            ("postgres://u:secret@db.example.com/d", Some("db.example.com")),
+            ("postgres://u:secret@db.example.com/d?sslmode=prefer", Some("db.example.com")),
+            ("postgres://u:secret@10.0.0.7/d", Some("10.0.0.7")),
+            ("postgres://u:secret@0.0.0.0/d", Some("0.0.0.0")),
+            ("postgres://u:secret@[2001:db8::1]/d", Some("2001:db8::1")),
+            ("postgres://u:secret@localhost.example.com/d", Some("localhost.example.com")),
+            // One of several is enough, and so is where a name is said to lie.
+            ("postgres://u:secret@localhost,10.0.0.7/d", Some("10.0.0.7")),
+            ("postgres://u:secret@localhost/d?hostaddr=10.0.0.7", Some("10.0.0.7")),
+            ("postgres://u:secret@db.example.com/d?hostaddr=127.0.0.1", None),
+            ("postgres://u:secret@db.example.com/d?sslmode=disable", None),
+            ("postgres://u:secret@localhost/d?sslmode=require", Some("sslmode")),
+        ] {
+            match (address(url), refused) {
+                (Ok(_), None) => {}
+                (Err(Error::Settings(text)), Some(named)) => {
+                    assert!(text.contains(named) && text.contains("sslmode") && !text.contains("secret"), "{text}");
+                }
+                (outcome, _) => panic!("{url}: {outcome:?}"),
+            }
+        }
+    }
 }

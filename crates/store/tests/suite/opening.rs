@@ -102,6 +102,14 @@ async fn an_address_that_asks_for_tls_is_refused() {
 }
 
 #[tokio::test]
+async fn a_server_across_a_network_needs_consent_to_plain_text() {
+    // 192.0.2.0/24 is for documentation (RFC 5737): nobody answers there, and nobody is asked.
+    let refused = Store::open(&StoreSettings::postgres("postgres://u:hush@192.0.2.1/d")).await.err().unwrap();
+    assert!(matches!(&refused, Error::Settings(text) if text.contains("sslmode=disable")), "{refused:?}");
+    assert!(!refused.to_string().contains("hush"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_server_that_does_not_answer_is_unavailable() {
     // A port that was free a moment ago, and closed.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
