@@ -69,10 +69,15 @@ impl JustInTime {
         if candidates.is_empty() {
             return Ok(None);
         }
-        let Some((ca, chain)) = self.signer(chain, candidates, now).await else { return Ok(None) };
         let device = chain.device();
         let contact =
             FirstContact { endpoint_named: true, not_before: device.not_before(), not_after: device.not_after() };
+        // A CA renewed with its key is several records: one that is switched off does not stand before one that is not.
+        let (willing, others): (Vec<_>, Vec<_>) =
+            candidates.into_iter().partition(|(ca, _)| auto_register(&ca.issuer(), &contact, now).is_ok());
+        let candidates = if willing.is_empty() { others } else { willing };
+        let Some((ca, chain)) = self.signer(chain, candidates, now).await else { return Ok(None) };
+        let device = chain.device();
         let AutoRegistered { status, mode } = match auto_register(&ca.issuer(), &contact, now) {
             Ok(registered) => registered,
             Err(refusal) => {
@@ -100,6 +105,8 @@ impl JustInTime {
             thing_count: 0,
         };
         let mut batch = Batch::new();
+        // Switched off or deleted meanwhile, the CA vouches for nobody.
+        batch.require_ca_certificate(&ca);
         batch.insert_certificate(&record, &device.to_pem());
         batch.announce(Event::Certificate { scope, certificate_id });
         match self.store.commit(batch, now).await {
