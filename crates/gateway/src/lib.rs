@@ -41,8 +41,7 @@ use std::time::Duration;
 use gatehouse_broker::{Broker, QueueRoom};
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::Clock;
-use gatehouse_store::{ChangeFollower, RefusalRecord, Store};
-use tokio::sync::mpsc;
+use gatehouse_store::{ChangeFollower, Store};
 
 pub use crate::connect::RefusalStyle;
 pub use crate::endpoint::SniPolicy;
@@ -55,7 +54,7 @@ use crate::endpoint::Endpoints;
 use crate::just_in_time::JustInTime;
 use crate::listen::Places;
 use crate::metrics::{LogLag, Metrics};
-use crate::refusal_log::RefusalLog;
+use crate::refusal_log::{RefusalLog, Writer};
 use crate::registry::Registry;
 use crate::report::Reporter;
 use crate::session::Shared;
@@ -107,14 +106,13 @@ pub struct Gateway {
     places: Places,
     arrivals: Arrivals,
     just_in_time: JustInTime,
+    refusal_writer: Writer,
     /// What the background tasks begin with; taken once.
     unstarted: parking_lot::Mutex<Option<Unstarted>>,
 }
 
 struct Unstarted {
     follower: ChangeFollower,
-    refusals: mpsc::Receiver<RefusalRecord>,
-    store: Store,
 }
 
 /// A task that runs as long as the server.
@@ -157,7 +155,7 @@ impl Gateway {
         };
         let broker = Broker::new();
         let just_in_time = JustInTime::new(store.clone(), broker.clone(), Arc::clone(&clock));
-        let (refusal_log, refusals) = RefusalLog::new();
+        let (refusal_log, refusal_writer) = RefusalLog::new(store);
         let reporter = Arc::new(Reporter::new(Arc::clone(&metrics), refusal_log));
         let shared =
             Arc::new(Shared { registry, clock, metrics: Arc::clone(&metrics), reporter: Arc::clone(&reporter) });
@@ -176,7 +174,8 @@ impl Gateway {
             places: Places::new(),
             arrivals: Arrivals::default(),
             just_in_time,
-            unstarted: parking_lot::Mutex::new(Some(Unstarted { follower, refusals, store })),
+            refusal_writer,
+            unstarted: parking_lot::Mutex::new(Some(Unstarted { follower })),
         }))
     }
 
@@ -185,9 +184,9 @@ impl Gateway {
     #[must_use]
     pub fn background(&self) -> Vec<Task> {
         let mut tasks: Vec<Task> = vec![Box::pin(Arc::clone(&self.watch).judge())];
-        if let Some(Unstarted { follower, refusals, store }) = self.unstarted.lock().take() {
+        if let Some(Unstarted { follower }) = self.unstarted.lock().take() {
             tasks.push(Box::pin(Arc::clone(&self.watch).follow(follower)));
-            tasks.push(Box::pin(refusal_log::write(refusals, store)));
+            tasks.push(Box::pin(self.refusal_writer.clone().run()));
         }
         tasks
     }
@@ -215,5 +214,7 @@ impl Gateway {
             }
         })
         .await;
+        // The last refusals are told by `gatehouse explain` as well.
+        self.refusal_writer.flush().await;
     }
 }
