@@ -196,7 +196,8 @@ fn tell(explanation: &Explanation) {
         say("\nLast refusals:");
     }
     for refused in &explanation.refusals {
-        let client_id = refused.client_id.as_deref().unwrap_or("-");
+        // The stranger's own words: no line breaks, nothing that a terminal obeys.
+        let client_id = refused.client_id.as_deref().unwrap_or("-").escape_debug();
         say(format!("  {}  {}  from {} as {client_id}", refused.at, refused.reason, refused.source));
     }
 }
