@@ -97,25 +97,30 @@ impl Session {
             }
             Err(end) => end,
         };
-        self.say_goodbye(&end).await;
-        self.publish_will(&end).await;
+        Box::pin(self.part(&end)).await;
+        end
+    }
+
+    async fn part(&mut self, end: &End) {
+        self.say_goodbye(end).await;
+        self.publish_will(end).await;
         if matches!(end, End::Broke { .. }) {
             self.outlast().await;
         }
-        end
     }
 
     async fn live(&mut self) -> Result<std::convert::Infallible, End> {
         let mut heard_at = Instant::now();
         let mut alarm = Box::pin(sleep_until(self.alarm_at(heard_at)));
         loop {
-            if self.handle_inbound().await? {
+            // What works is boxed: a device that waits, as most do at any time, holds no memory for it.
+            if Box::pin(self.handle_inbound()).await? {
                 heard_at = Instant::now();
             }
             self.flush().await?;
             match self.next(alarm.as_mut()).await? {
                 Next::Bytes => {}
-                Next::Mail => self.take_mail().await?,
+                Next::Mail => Box::pin(self.take_mail()).await?,
                 Next::Alarm => {
                     if Instant::now() >= heard_at + self.connection.keep_alive_deadline() {
                         return Err(End::Silent);
