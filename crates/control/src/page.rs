@@ -65,6 +65,14 @@ pub struct PageRequest<'a> {
     pub is_ascending: bool,
 }
 
+impl<'a> PageRequest<'a> {
+    /// From the members that listings by marker have.
+    #[must_use]
+    pub fn new(marker: &'a Option<String>, size: Option<u32>, is_ascending: bool) -> Self {
+        Self { marker: marker.as_deref(), size, is_ascending }
+    }
+}
+
 /// The position of an item in a listing by time.
 pub type TimeCursor<T> = (Timestamp, T);
 /// The position of a certificate in a listing by time.

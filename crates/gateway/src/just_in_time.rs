@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gatehouse_broker::{Broker, Message};
 use gatehouse_control::random::uuid;
+use gatehouse_domain::admission::Registration;
 use gatehouse_domain::ca::{AutoRegistered, FirstContact, auto_register};
 use gatehouse_domain::certificate::{CertificateId, CertificateStatus};
 use gatehouse_domain::event::Event;
@@ -88,21 +89,11 @@ impl JustInTime {
         let Ok(generation_id) = uuid() else { return Ok(None) };
 
         let certificate_id = device.id();
+        let registration =
+            Registration { status, mode, not_before: device.not_before(), not_after: device.not_after() };
         let record = CertificateRecord {
-            scope,
-            certificate_id,
-            status,
-            mode,
             ca_certificate_id: Some(ca.certificate_id),
-            previous_owned_by: None,
-            generation_id,
-            customer_version: 1,
-            created_at: now,
-            last_modified_at: now,
-            not_before: device.not_before(),
-            not_after: device.not_after(),
-            policy_count: 0,
-            thing_count: 0,
+            ..CertificateRecord::new(scope, certificate_id, registration, generation_id, now)
         };
         let mut batch = Batch::new();
         // Switched off or deleted meanwhile, the CA vouches for nobody.

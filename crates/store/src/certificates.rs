@@ -44,6 +44,33 @@ pub struct CertificateRecord {
 }
 
 impl CertificateRecord {
+    /// The record of a certificate that is registered at `now`, without a CA and with nothing attached.
+    #[must_use]
+    pub const fn new(
+        scope: Scope,
+        certificate_id: CertificateId,
+        registration: Registration,
+        generation_id: String,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            scope,
+            certificate_id,
+            status: registration.status,
+            mode: registration.mode,
+            ca_certificate_id: None,
+            previous_owned_by: None,
+            generation_id,
+            customer_version: 1,
+            created_at: now,
+            last_modified_at: now,
+            not_before: registration.not_before,
+            not_after: registration.not_after,
+            policy_count: 0,
+            thing_count: 0,
+        }
+    }
+
     /// What counts at the gate.
     #[must_use]
     pub const fn registration(&self) -> Registration {

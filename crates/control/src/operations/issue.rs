@@ -1,6 +1,7 @@
 //! Issuing a device certificate: laid out, recorded, signed, registered. Two commits, because the record of what will
 //! be signed must be on disk before there is a signature.
 
+use gatehouse_domain::admission::Registration;
 use gatehouse_domain::arn::Arn;
 use gatehouse_domain::certificate::{CertificateId, CertificateMode, CertificateStatus};
 use gatehouse_domain::event::Event;
@@ -29,22 +30,13 @@ pub(super) async fn issue(call: &Call, applicant: Applicant<'_>, is_active: bool
 
     let certificate_id = certificate.id();
     let pem = certificate.to_pem();
-    let record = CertificateRecord {
-        scope: call.scope,
-        certificate_id,
+    let registration = Registration {
         status: if is_active { CertificateStatus::Active } else { CertificateStatus::Inactive },
         mode: CertificateMode::Default,
-        ca_certificate_id: None,
-        previous_owned_by: None,
-        generation_id: call.uuid()?,
-        customer_version: 1,
-        created_at: call.now,
-        last_modified_at: call.now,
         not_before: certificate.not_before(),
         not_after: certificate.not_after(),
-        policy_count: 0,
-        thing_count: 0,
     };
+    let record = CertificateRecord::new(call.scope, certificate_id, registration, call.uuid()?, call.now);
     let mut batch = Batch::new();
     batch.insert_certificate(&record, &pem);
     batch.finish_issuance(&serial, certificate_id);

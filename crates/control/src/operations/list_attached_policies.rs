@@ -47,7 +47,7 @@ impl Operation for ListAttachedPolicies {
 
     async fn run(call: &Call, input: &Input) -> Result<Output, Error> {
         let certificate_id = policy_target(call, &input.target)?;
-        let request = PageRequest { marker: input.marker.as_deref(), size: input.page_size, is_ascending: true };
+        let request = PageRequest::new(&input.marker, input.page_size, true);
         let (policies, next_marker) = attached_to(call, certificate_id, request).await?;
         Ok(Output { policies, next_marker })
     }

@@ -39,11 +39,7 @@ impl Operation for ListPolicies {
     type Output = Output;
 
     async fn run(call: &Call, input: &Input) -> Result<Output, Error> {
-        let request = PageRequest {
-            marker: input.marker.as_deref(),
-            size: input.page_size,
-            is_ascending: input.ascending_order,
-        };
+        let request = PageRequest::new(&input.marker, input.page_size, input.ascending_order);
         let (policies, next_marker) = call
             .pager()
             .page(

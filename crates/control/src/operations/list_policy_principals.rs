@@ -45,11 +45,7 @@ impl Operation for ListPolicyPrincipals {
     }
 
     async fn run(call: &Call, input: &Input) -> Result<Output, Error> {
-        let request = PageRequest {
-            marker: input.marker.as_deref(),
-            size: input.page_size,
-            is_ascending: input.ascending_order,
-        };
+        let request = PageRequest::new(&input.marker, input.page_size, input.ascending_order);
         let (principals, next_marker) = targets_of(call, &input.policy_name, request).await?;
         Ok(Output { principals, next_marker })
     }

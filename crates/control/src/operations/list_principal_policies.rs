@@ -45,11 +45,7 @@ impl Operation for ListPrincipalPolicies {
 
     async fn run(call: &Call, input: &Input) -> Result<Output, Error> {
         let certificate_id = certificate_principal(call, &input.principal)?;
-        let request = PageRequest {
-            marker: input.marker.as_deref(),
-            size: input.page_size,
-            is_ascending: input.ascending_order,
-        };
+        let request = PageRequest::new(&input.marker, input.page_size, input.ascending_order);
         let (policies, next_marker) = attached_to(call, certificate_id, request).await?;
         Ok(Output { policies, next_marker })
     }

@@ -43,7 +43,7 @@ impl Operation for ListTargetsForPolicy {
     }
 
     async fn run(call: &Call, input: &Input) -> Result<Output, Error> {
-        let request = PageRequest { marker: input.marker.as_deref(), size: input.page_size, is_ascending: true };
+        let request = PageRequest::new(&input.marker, input.page_size, true);
         let (targets, next_marker) = targets_of(call, &input.policy_name, request).await?;
         Ok(Output { targets, next_marker })
     }

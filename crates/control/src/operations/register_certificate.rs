@@ -1,5 +1,6 @@
 //! RegisterCertificate: takes in a certificate that a registered CA has signed, in that CA's mode.
 
+use gatehouse_domain::admission::Registration;
 use gatehouse_domain::arn::Arn;
 use gatehouse_domain::ca::CaStatus;
 use gatehouse_domain::certificate::{CertificateId, CertificateMode, CertificateStatus, register_status};
@@ -76,21 +77,15 @@ impl Operation for RegisterCertificate {
         }
         refuse_claimed(call, certificate_id, ca.mode).await?;
 
+        let registration = Registration {
+                status,
+                mode: ca.mode,
+                not_before: certificate.not_before(),
+                not_after: certificate.not_after(),
+            };
         let record = CertificateRecord {
-            scope: call.scope,
-            certificate_id,
-            status,
-            mode: ca.mode,
             ca_certificate_id: Some(ca.certificate_id),
-            previous_owned_by: None,
-            generation_id: call.uuid()?,
-            customer_version: 1,
-            created_at: call.now,
-            last_modified_at: call.now,
-            not_before: certificate.not_before(),
-            not_after: certificate.not_after(),
-            policy_count: 0,
-            thing_count: 0,
+            ..CertificateRecord::new(call.scope, certificate_id, registration, call.uuid()?, call.now)
         };
         let mut batch = Batch::new();
         // Switched off or deleted meanwhile, the CA vouches for nothing.

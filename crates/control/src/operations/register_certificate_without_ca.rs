@@ -1,5 +1,6 @@
 //! RegisterCertificateWithoutCA: takes in a certificate from any issuer, in mode SNI_ONLY. No chain is asked for.
 
+use gatehouse_domain::admission::Registration;
 use gatehouse_domain::arn::Arn;
 use gatehouse_domain::certificate::{CertificateId, CertificateMode, CertificateStatus, register_status};
 use gatehouse_domain::event::Event;
@@ -56,22 +57,13 @@ impl Operation for RegisterCertificateWithoutCA {
             ));
         }
 
-        let record = CertificateRecord {
-            scope: call.scope,
-            certificate_id,
-            status,
-            mode: CertificateMode::SniOnly,
-            ca_certificate_id: None,
-            previous_owned_by: None,
-            generation_id: call.uuid()?,
-            customer_version: 1,
-            created_at: call.now,
-            last_modified_at: call.now,
-            not_before: certificate.not_before(),
-            not_after: certificate.not_after(),
-            policy_count: 0,
-            thing_count: 0,
-        };
+        let registration = Registration {
+                status,
+                mode: CertificateMode::SniOnly,
+                not_before: certificate.not_before(),
+                not_after: certificate.not_after(),
+            };
+        let record = CertificateRecord::new(call.scope, certificate_id, registration, call.uuid()?, call.now);
         let mut batch = Batch::new();
         batch.insert_certificate(&record, &input.certificate_pem);
         batch.announce(Event::Certificate { scope: call.scope, certificate_id });
