@@ -39,17 +39,27 @@ impl Device {
     }
 
     async fn arrive(address: SocketAddr, identity: &Identity, client_id: &str) -> Outcome<Self> {
+        let mut device = Self::handshake(address, identity).await?;
+        match device.ask(client_id).await? {
+            Some(Packet::ConnAck(ack)) if ack.reason == ReasonCode::Success => Ok(device),
+            other => Err(format!("instead of being let in, a device got {other:?}").into()),
+        }
+    }
+
+    async fn handshake(address: SocketAddr, identity: &Identity) -> Outcome<Self> {
         let tcp = TcpStream::connect(address).await?;
         tcp.set_nodelay(true)?;
         let connector = TlsConnector::from(Arc::clone(&identity.tls));
         let stream = connector.connect(ServerName::try_from("localhost")?, tcp).await?;
         let decoder = Decoder::client(Version::V311, PACKET_BYTES);
-        let mut device = Self { stream, buffer: BytesMut::new(), decoder };
-        device.send(&Packet::Connect(Box::new(Connect::new(Version::V311, Utf8Bytes::try_from(client_id)?)))).await?;
-        match device.receive().await? {
-            Some(Packet::ConnAck(ack)) if ack.reason == ReasonCode::Success => Ok(device),
-            other => Err(format!("instead of being let in, a device got {other:?}").into()),
-        }
+        Ok(Self { stream, buffer: BytesMut::new(), decoder })
+    }
+
+    /// Sends CONNECT; what comes back.
+    async fn ask(&mut self, client_id: &str) -> Outcome<Option<Packet>> {
+        let connect = Connect::new(Version::V311, Utf8Bytes::try_from(client_id)?);
+        self.send(&Packet::Connect(Box::new(connect))).await?;
+        self.receive().await
     }
 
     /// Subscribes to `filter`.
@@ -97,6 +107,18 @@ impl Device {
                 return Ok(None);
             }
         }
+    }
+}
+
+/// Connects up to the CONNACK that says "not authorized".
+pub(crate) async fn be_refused(address: SocketAddr, identity: &Identity, client_id: &str) -> Outcome {
+    let asked = async {
+        let mut device = Device::handshake(address, identity).await?;
+        device.ask(client_id).await
+    };
+    match timeout(PATIENCE, asked).await?? {
+        Some(Packet::ConnAck(ack)) if ack.reason == ReasonCode::NotAuthorized => Ok(()),
+        other => Err(format!("instead of being refused, a device got {other:?}").into()),
     }
 }
 

@@ -13,6 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::Outcome;
+use crate::authority::Authority;
 use crate::options::KeyExchange;
 
 /// Who connects.
@@ -37,16 +38,38 @@ pub(crate) fn now() -> Timestamp {
 
 /// Makes `count` devices that trust the root of `data`.
 pub(crate) fn make(count: usize, data: &Path, key_exchange: KeyExchange) -> Outcome<Vec<Identity>> {
+    identities(count, self_signed, data, key_exchange)
+}
+
+/// Makes `count` devices of `authority` that trust the root of `data`. They present their certificate alone.
+pub(crate) fn make_signed(
+    count: usize,
+    authority: &Authority,
+    data: &Path,
+    key_exchange: KeyExchange,
+) -> Outcome<Vec<Identity>> {
+    identities(count, || authority.sign(), data, key_exchange)
+}
+
+fn identities(
+    count: usize,
+    make: impl Fn() -> Outcome<(rcgen::Certificate, rcgen::KeyPair)>,
+    data: &Path,
+    key_exchange: KeyExchange,
+) -> Outcome<Vec<Identity>> {
     let mut roots = RootCertStore::empty();
     for root in CertificateDer::pem_file_iter(data.join("root-ca.pem"))? {
         roots.add(root?)?;
     }
     let (roots, provider) = (Arc::new(roots), Arc::new(provider(key_exchange)));
-    (0..count).map(|_| identity(&roots, &provider)).collect()
+    (0..count).map(|_| identity(make()?, &roots, &provider)).collect()
 }
 
-fn identity(roots: &Arc<RootCertStore>, provider: &Arc<CryptoProvider>) -> Outcome<Identity> {
-    let (certificate, key) = self_signed()?;
+fn identity(
+    (certificate, key): (rcgen::Certificate, rcgen::KeyPair),
+    roots: &Arc<RootCertStore>,
+    provider: &Arc<CryptoProvider>,
+) -> Outcome<Identity> {
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let tls = ClientConfig::builder_with_provider(Arc::clone(provider))
         .with_protocol_versions(&[&rustls::version::TLS13])?
@@ -59,17 +82,20 @@ fn identity(roots: &Arc<RootCertStore>, provider: &Arc<CryptoProvider>) -> Outco
 /// A certificate with a new key.
 pub(crate) fn self_signed() -> Outcome<(rcgen::Certificate, rcgen::KeyPair)> {
     let key = rcgen::KeyPair::generate()?;
-    let mut wish = rcgen::CertificateParams::new(Vec::new())?;
-    wish.distinguished_name.push(rcgen::DnType::CommonName, "bench device");
-    Ok((wish.self_signed(&key)?, key))
+    Ok((wish()?.self_signed(&key)?, key))
 }
 
 /// A certification request with a new key, in PEM.
 pub(crate) fn request() -> Outcome<String> {
     let key = rcgen::KeyPair::generate()?;
+    Ok(wish()?.serialize_request(&key)?.pem()?)
+}
+
+/// What a device's certificate says besides its key.
+pub(crate) fn wish() -> Outcome<rcgen::CertificateParams> {
     let mut wish = rcgen::CertificateParams::new(Vec::new())?;
     wish.distinguished_name.push(rcgen::DnType::CommonName, "bench device");
-    Ok(wish.serialize_request(&key)?.pem()?)
+    Ok(wish)
 }
 
 fn provider(key_exchange: KeyExchange) -> CryptoProvider {

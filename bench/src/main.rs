@@ -2,6 +2,7 @@
 //! `bench/README.md` says how to read the figures.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its terminal")]
 
+mod authority;
 mod bare;
 mod children;
 mod device;

@@ -15,6 +15,8 @@ pub(crate) enum Mode {
     Storm,
     /// From the API's answer to the closed socket
     Revoke,
+    /// Devices a second that are registered as they first connect
+    Jitr,
     /// Rates of control calls
     Api,
     /// Server CPU per message
@@ -45,10 +47,13 @@ pub(crate) struct Options {
     /// for start, 1000 otherwise]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=100_000_000))]
     pub(crate) registered: Vec<u64>,
+    /// CA certificates in the registry that admission is measured at
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub(crate) authorities: u32,
     /// Repetitions of what is compared; the bare server and Gatehouse take turns
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) rounds: u32,
-    /// Connections of a round [default: admission 4000, idle 10000, storm and revoke 1000]
+    /// Connections of a round [default: admission 4000, idle 10000, storm and revoke 1000, jitr 3000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200_000))]
     pub(crate) connections: Option<u32>,
     /// Messages of each publisher

@@ -6,17 +6,24 @@ use gatehouse_domain::certificate::{CertificateId, CertificateMode, CertificateS
 use gatehouse_domain::name::PolicyName;
 use gatehouse_domain::scope::{AccountId, Scope};
 use gatehouse_domain::time::Timestamp;
-use gatehouse_store::{Batch, CertificateRecord, PolicyRecord, Store, StoreSettings};
+use gatehouse_store::{Batch, CertificateRecord, Page, PolicyRecord, Store, StoreSettings};
 use tempfile::TempDir;
 
+use crate::authority::Authority;
 use crate::fleet::{self, Identity};
 use crate::options::Options;
 use crate::{Outcome, children};
 
 /// Certificates written in one commit.
 const CERTIFICATES_AT_ONCE: u64 = 2_000;
+/// CA certificates written in one commit.
+const AUTHORITIES_AT_ONCE: usize = 100;
+/// Certificates read at once.
+const PAGE: u32 = 5_000;
 /// Says that the registry in a kept folder is complete.
 const COMPLETE: &str = "bench-complete";
+/// Says that its CA certificates are, too.
+const AUTHORITIES_COMPLETE: &str = "bench-authorities-complete";
 /// What every device of the fleet may do.
 const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[
 {"Effect":"Allow","Action":"iot:Connect","Resource":"arn:aws:iot:*:*:client/${iot:ClientId}"},
@@ -31,10 +38,11 @@ pub(crate) struct Data {
 }
 
 impl Data {
-    /// A folder with `registered` certificates, made now or kept from before.
-    pub(crate) async fn prepare(binary: &Path, options: &Options, registered: u64) -> Outcome<Self> {
+    /// A folder with `registered` certificates and `authorities` CA certificates, made now or kept from before.
+    pub(crate) async fn prepare(binary: &Path, options: &Options, registered: u64, authorities: u32) -> Outcome<Self> {
         let (path, temporary) = match &options.keep {
-            Some(keep) => (keep.join(format!("registered-{registered}")), None),
+            Some(keep) if authorities == 0 => (keep.join(format!("registered-{registered}")), None),
+            Some(keep) => (keep.join(format!("registered-{registered}-authorities-{authorities}")), None),
             None => {
                 let temporary = tempfile::Builder::new().prefix("gatehouse-bench-").tempdir()?;
                 (temporary.path().to_owned(), Some(temporary))
@@ -47,6 +55,11 @@ impl Data {
             children::run(binary, &data.path, &data.store, &["account", "list"]).await?;
             data.fill(registered).await?;
             std::fs::write(data.path.join(COMPLETE), b"")?;
+        }
+        if authorities > 0 && !data.path.join(AUTHORITIES_COMPLETE).exists() {
+            let made = (0..authorities).map(|_| Authority::make()).collect::<Outcome<Vec<_>>>()?;
+            data.register_authorities(&made).await?;
+            std::fs::write(data.path.join(AUTHORITIES_COMPLETE), b"")?;
         }
         Ok(data)
     }
@@ -65,6 +78,35 @@ impl Data {
             store.commit(batch, now).await?;
         }
         Ok(store.close().await?)
+    }
+
+    /// Registers `authorities`.
+    pub(crate) async fn register_authorities(&self, authorities: &[Authority]) -> Outcome {
+        let now = fleet::now();
+        let store = self.open().await?;
+        for chunk in authorities.chunks(AUTHORITIES_AT_ONCE) {
+            let mut batch = Batch::new();
+            for authority in chunk {
+                batch.insert_ca_certificate(&authority.record(scope()?, now), &authority.pem());
+            }
+            store.commit(batch, now).await?;
+        }
+        Ok(store.close().await?)
+    }
+
+    /// How many certificates that `authority` signed are registered; no server may run.
+    pub(crate) async fn signed_by(&self, authority: &Authority) -> Outcome<usize> {
+        let store = self.open().await?;
+        let (mut found, mut after) = (0, None);
+        loop {
+            let page = Page { after, ascending: true, limit: PAGE };
+            let certificates = store.certificates_by_ca(scope()?, authority.certificate.id(), page).await?;
+            found += certificates.len();
+            let Some(last) = certificates.last() else { break };
+            after = Some((last.created_at, last.certificate_id));
+        }
+        store.close().await?;
+        Ok(found)
     }
 
     async fn fill(&self, registered: u64) -> Outcome {

@@ -10,6 +10,7 @@ use crate::children::Server;
 use crate::device::{CALLERS, connect_one};
 use crate::figures::{Figure, Figures, Reach, Rounds};
 use crate::fleet::Identity;
+use crate::registry::Data;
 use crate::{Failure, Outcome, process};
 
 /// Connections of a round unless told otherwise: the kernel counts CPU in hundredths of a second.
@@ -18,7 +19,13 @@ const CONNECTIONS: u32 = 4_000;
 pub(super) async fn measure(bench: &Bench<'_>, figures: &mut Figures) -> Outcome {
     let connections = bench.options.connections(CONNECTIONS);
     for registered in bench.options.registered(&[1_000, 1_000_000]) {
-        let pair = bench.pair(registered).await?;
+        let authorities = bench.options.authorities;
+        let data = Data::prepare(&bench.binary, bench.options, registered, authorities).await?;
+        let pair = bench.pair_on(data).await?;
+        let among = match authorities {
+            0 => format!("{registered} registered"),
+            _ => format!("{registered} and {authorities} CAs"),
+        };
         let (mut gatehouse, mut bare, mut ratio) = (Rounds::new(), Rounds::new(), Rounds::new());
         // The first of each is for caches and allocators, and not counted.
         for round in 0..=bench.options.rounds {
@@ -32,7 +39,7 @@ pub(super) async fn measure(bench: &Bench<'_>, figures: &mut Figures) -> Outcome
         }
         let figure = |what: &str, gatehouse, bare, reach| Figure {
             mode: "admission",
-            what: format!("CPU per connection, {what}, {registered} registered"),
+            what: format!("CPU per connection, {what}, {among}"),
             unit: "µs",
             gatehouse,
             bare: Some(bare),
@@ -42,7 +49,7 @@ pub(super) async fn measure(bench: &Bench<'_>, figures: &mut Figures) -> Outcome
         figures.add(figure("least", gatehouse.min(), bare.min(), None));
         figures.add(Figure {
             mode: "admission",
-            what: format!("ratio of a round, median, {registered} registered"),
+            what: format!("ratio of a round, median, {among}"),
             unit: "×",
             gatehouse: ratio.median(),
             bare: None,

@@ -4,6 +4,7 @@
 mod admission;
 mod api;
 mod idle;
+mod just_in_time;
 mod messages;
 mod revoke;
 mod start;
@@ -41,6 +42,9 @@ pub(crate) async fn all(options: &Options, figures: &mut Figures) -> Outcome {
     if options.wants(Mode::Revoke) {
         revoke::measure(&bench, figures).await?;
     }
+    if options.wants(Mode::Jitr) {
+        just_in_time::measure(&bench, figures).await?;
+    }
     if options.wants(Mode::Api) {
         api::measure(&bench, figures).await?;
     }
@@ -66,7 +70,7 @@ struct Pair {
 
 impl Bench<'_> {
     async fn data(&self, registered: u64) -> Outcome<Data> {
-        Data::prepare(&self.binary, self.options, registered).await
+        Data::prepare(&self.binary, self.options, registered, 0).await
     }
 
     async fn gatehouse(&self, data: &Data) -> Outcome<Server> {
@@ -77,7 +81,11 @@ impl Bench<'_> {
 
     /// Gatehouse alone, with a fleet of `count` devices among `registered` certificates.
     async fn with_fleet(&self, registered: u64, count: usize) -> Outcome<(Server, Arc<[Identity]>, Data)> {
-        let data = self.data(registered).await?;
+        self.on(self.data(registered).await?, count).await
+    }
+
+    /// Gatehouse on `data`, with a fleet of `count` devices.
+    async fn on(&self, data: Data, count: usize) -> Outcome<(Server, Arc<[Identity]>, Data)> {
         let fleet = fleet::make(count, &data.path, self.options.key_exchange)?;
         data.register(&fleet).await?;
         Ok((self.gatehouse(&data).await?, fleet.into(), data))
@@ -85,7 +93,12 @@ impl Bench<'_> {
 
     /// Both servers.
     async fn pair(&self, registered: u64) -> Outcome<Pair> {
-        let (gatehouse, fleet, data) = self.with_fleet(registered, FLEET).await?;
+        self.pair_on(self.data(registered).await?).await
+    }
+
+    /// Both servers on `data`.
+    async fn pair_on(&self, data: Data) -> Outcome<Pair> {
+        let (gatehouse, fleet, data) = self.on(data, FLEET).await?;
         let bare = Server::bare(&data.path).await?;
         Ok(Pair { gatehouse, bare, fleet, data })
     }
