@@ -9,6 +9,7 @@ use http::Method;
 use tokio::task::JoinSet;
 
 use super::Bench;
+use crate::authority::Authority;
 use crate::children::Server;
 use crate::figures::{Figure, Figures, Reach};
 use crate::operator::{Operator, Pen};
@@ -17,7 +18,7 @@ use crate::{Failure, Outcome, fleet, process};
 /// Callers at once.
 const CALLERS: [usize; 2] = [1, 32];
 /// Registrations that are made ready for each second, by number of callers: more than can be done.
-const REGISTRATIONS_A_SECOND: [u64; 2] = [3_000, 12_000];
+const REGISTRATIONS_A_SECOND: [u64; 2] = [3_000, 20_000];
 /// Certification requests, which may be sent again and again.
 const REQUESTS: usize = 200;
 
@@ -33,18 +34,18 @@ struct Load {
 pub(super) async fn measure(bench: &Bench<'_>, figures: &mut Figures) -> Outcome {
     let duration = Duration::from_secs(bench.options.seconds);
     for registered in bench.options.registered(&[1_000]) {
-        let (server, devices, data) = bench.with_fleet(registered, super::FLEET).await?;
+        let data = bench.data(registered).await?;
+        let authority = Authority::make()?;
+        data.register_authorities(std::slice::from_ref(&authority)).await?;
+        let (server, devices, data) = bench.on(data, super::FLEET).await?;
         let api = server.api.ok_or("the ready line lacks api")?;
         for (callers, registrations) in CALLERS.into_iter().zip(REGISTRATIONS_A_SECOND) {
             let count = registrations.saturating_mul(bench.options.seconds);
             let certificates = (0..count).map(|_| Ok(fleet::self_signed()?.0.pem())).collect::<Outcome<Vec<_>>>()?;
+            let signed = (0..count).map(|_| Ok(authority.sign()?.0.pem())).collect::<Outcome<Vec<_>>>()?;
             let csrs = (0..REQUESTS).map(|_| fleet::request()).collect::<Outcome<Vec<_>>>()?;
             // Signatures age: written as late as possible.
             let pen = Pen::of(&data.path, api)?;
-            let registrations = certificates.iter().map(|pem| {
-                let body = serde_json::json!({ "certificatePem": pem, "status": "ACTIVE" });
-                pen.write(&Method::POST, "/certificate/register-no-ca", &body.to_string())
-            });
             let descriptions =
                 devices.iter().map(|device| pen.write(&Method::GET, &format!("/certificates/{}", device.id()), ""));
             let issues = csrs.iter().map(|csr| {
@@ -55,9 +56,15 @@ pub(super) async fn measure(bench: &Bench<'_>, figures: &mut Figures) -> Outcome
             let loads = [
                 Load {
                     name: "RegisterCertificateWithoutCA",
-                    requests: registrations.collect::<Outcome<_>>()?,
+                    requests: registrations_of(certificates, &pen, "/certificate/register-no-ca")?,
                     repeats: false,
                     reach: of_many(5_000.0),
+                },
+                Load {
+                    name: "RegisterCertificate",
+                    requests: registrations_of(signed, &pen, "/certificate/register")?,
+                    repeats: false,
+                    reach: None,
                 },
                 Load {
                     name: "DescribeCertificate",
@@ -85,6 +92,15 @@ pub(super) async fn measure(bench: &Bench<'_>, figures: &mut Figures) -> Outcome
         server.stop().await?;
     }
     Ok(())
+}
+
+/// Requests that register `certificates`, each of which is dropped once its request is written.
+fn registrations_of(certificates: Vec<String>, pen: &Pen, target: &str) -> Outcome<Vec<Vec<u8>>> {
+    let write = |pem: String| {
+        let body = serde_json::json!({ "certificatePem": pem, "status": "ACTIVE" });
+        pen.write(&Method::POST, target, &body.to_string())
+    };
+    certificates.into_iter().map(write).collect()
 }
 
 async fn run(
