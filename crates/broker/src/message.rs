@@ -49,11 +49,10 @@ impl Message {
         }
     }
 
-    /// About how many bytes it keeps in memory. User properties are left out: they have a small bound of their own.
+    /// About how many bytes it keeps in memory.
     #[must_use]
     pub fn weight(&self) -> usize {
-        let correlation_data = self.properties.correlation_data.as_ref().map_or(0, Bytes::len);
-        size_of::<Self>() + self.topic.as_str().len() + self.payload.len() + correlation_data
+        size_of::<Self>() + self.topic.as_str().len() + self.payload.len() + self.properties.weight()
     }
 }
 
@@ -68,6 +67,8 @@ pub struct Delivery {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use gatehouse_mqtt::Utf8Bytes;
+
     use super::*;
 
     /// A message of QoS 1 with its topic as payload.
@@ -79,6 +80,22 @@ pub(crate) mod tests {
             properties: MessageProperties::NONE,
             published_at: Timestamp::from_secs(0),
         })
+    }
+
+    #[test]
+    fn every_property_has_weight() {
+        let text = |text: &str| Utf8Bytes::try_from(Bytes::copy_from_slice(text.as_bytes())).unwrap();
+        let light = Message::clone(&message("a"));
+        for properties in [
+            MessageProperties { content_type: Some(text("12345678")), ..MessageProperties::NONE },
+            MessageProperties { response_topic: Some(text("12345678")), ..MessageProperties::NONE },
+            MessageProperties { correlation_data: Some(Bytes::from_static(b"12345678")), ..MessageProperties::NONE },
+            MessageProperties { user_properties: vec![(text("1234"), text("5678"))], ..MessageProperties::NONE },
+        ] {
+            assert_eq!(properties.detached(), properties);
+            let heavy = Message { properties, ..light.clone() };
+            assert!(heavy.weight() >= light.weight() + 8, "{heavy:?}");
+        }
     }
 
     #[test]

@@ -162,6 +162,7 @@ impl Gateway {
             will: will.map(Box::new),
             outbound,
             pending: std::collections::VecDeque::new(),
+            is_window_full: false,
         }))
     }
 

@@ -57,8 +57,10 @@ pub(crate) struct Session {
     pub(crate) will: Option<Box<Will>>,
     /// Bytes to be written.
     pub(crate) outbound: BytesMut,
-    /// Taken from the mailbox, waiting for room in the client's window.
+    /// Taken from the mailbox, to be delivered next.
     pub(crate) pending: VecDeque<Delivery>,
+    /// What is pending waits for the client's acknowledgements.
+    pub(crate) is_window_full: bool,
 }
 
 /// Why a session ends.
@@ -121,12 +123,14 @@ impl Session {
             match self.next(alarm.as_mut()).await? {
                 Next::Bytes => {}
                 Next::Mail => Box::pin(self.take_mail()).await?,
+                Next::Deliver => Box::pin(self.deliver_pending()).await?,
                 Next::Alarm => {
-                    if Instant::now() >= heard_at + self.connection.keep_alive_deadline() {
-                        return Err(End::Silent);
-                    }
                     if self.has_expired() {
                         return Err(End::Refused(Refusal::Expired));
+                    }
+                    let is_late = Instant::now() >= heard_at + self.connection.keep_alive_deadline();
+                    if is_late && !self.has_spoken().await? {
+                        return Err(End::Silent);
                     }
                     alarm.as_mut().reset(self.alarm_at(heard_at));
                 }
@@ -147,14 +151,25 @@ impl Session {
         self.shared.clock.now().as_secs() > self.identity.not_after().as_secs()
     }
 
+    /// Whether something has arrived that nobody has read yet: a server that was busy must not blame the device.
+    async fn has_spoken(&mut self) -> Result<bool, End> {
+        match timeout(Duration::ZERO, socket::read(&mut self.stream, &mut self.inbound)).await {
+            Err(_nothing) => Ok(false),
+            Ok(Ok(0) | Err(_)) => Err(End::Lost),
+            Ok(Ok(_)) => Ok(true),
+        }
+    }
+
     /// Waits for the next thing to do.
     async fn next(&mut self, alarm: Pin<&mut Sleep>) -> Result<Next, End> {
-        // What waits for the client's window keeps more from being taken out of the mailbox.
+        // What is pending keeps more from being taken out of the mailbox.
         let takes_mail = self.pending.is_empty();
+        let delivers = !takes_mail && !self.is_window_full;
         // In no fixed order: neither a flood of messages nor a flood of requests may keep the other waiting.
         tokio::select! {
             () = self.mailbox.wait(), if takes_mail => Ok(Next::Mail),
             reason = self.mailbox.closed(), if !takes_mail => Err(End::Closed(reason)),
+            () = std::future::ready(()), if delivers => Ok(Next::Deliver),
             read = socket::read(&mut self.stream, &mut self.inbound) => match read {
                 Ok(0) | Err(_) => Err(End::Lost),
                 Ok(_) => Ok(Next::Bytes),
@@ -281,6 +296,7 @@ impl Session {
 enum Next {
     Bytes,
     Mail,
+    Deliver,
     Alarm,
 }
 

@@ -24,9 +24,9 @@ impl Will {
         may_publish(&topic).map_err(|reserved| reserved.to_string())?;
         Ok(Self {
             topic,
-            payload: will.payload.clone(),
+            payload: Bytes::copy_from_slice(&will.payload),
             qos: will.qos.min(Qos::AtLeastOnce),
-            properties: will.properties.clone(),
+            properties: will.properties.detached(),
         })
     }
 }

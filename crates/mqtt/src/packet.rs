@@ -268,6 +268,36 @@ impl MessageProperties {
         static NONE: MessageProperties = MessageProperties::NONE;
         &NONE
     }
+
+    /// A copy in allocations of its own, independent of the read buffer.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self {
+            payload_format_indicator: self.payload_format_indicator,
+            message_expiry_interval: self.message_expiry_interval,
+            content_type: self.content_type.as_ref().map(Utf8Bytes::detached),
+            response_topic: self.response_topic.as_ref().map(Utf8Bytes::detached),
+            correlation_data: self.correlation_data.as_deref().map(Bytes::copy_from_slice),
+            user_properties: self
+                .user_properties
+                .iter()
+                .map(|(name, value)| (name.detached(), value.detached()))
+                .collect(),
+        }
+    }
+
+    /// About how many bytes the properties keep in memory besides the struct itself.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let texts = [&self.content_type, &self.response_topic];
+        let texts: usize = texts.into_iter().flatten().map(Utf8Bytes::len).sum();
+        let user: usize = self
+            .user_properties
+            .iter()
+            .map(|(name, value)| size_of::<(Utf8Bytes, Utf8Bytes)>() + name.len() + value.len())
+            .sum();
+        texts + user + self.correlation_data.as_ref().map_or(0, Bytes::len)
+    }
 }
 
 /// CONNACK: the answer to CONNECT.

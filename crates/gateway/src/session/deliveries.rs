@@ -7,45 +7,56 @@ use gatehouse_mqtt::{Outbound, OutboundMessage};
 
 use super::{End, Session, WRITE_BYTES};
 
-/// Messages taken out of the mailbox at once.
-const TAKEN_AT_ONCE: usize = 128;
+/// Messages taken out of the mailbox at once. Few: what is taken out does not count towards the mailbox's bounds.
+const TAKEN_AT_ONCE: usize = 8;
+/// Times that the mailbox is looked into before the device is heard again.
+const ROUNDS: usize = 16;
 
 impl Session {
     /// Takes what waits in the mailbox: an order to close first, news about permissions, then messages.
     pub(super) async fn take_mail(&mut self) -> Result<(), End> {
-        self.refresh().await?;
-        let mut taken = Vec::new();
-        let close = self.mailbox.take(&mut taken, TAKEN_AT_ONCE);
-        self.pending = VecDeque::from(taken);
-        match close {
-            None => self.deliver_pending().await,
-            // What waited for the device is still written, with the goodbye.
-            Some(reason @ CloseReason::ServerShutdown) => {
-                while let Some(delivery) = self.pending.pop_front() {
-                    self.deliver(&delivery);
-                }
-                Err(End::Closed(reason))
+        for _ in 0..ROUNDS {
+            self.refresh().await?;
+            let mut taken = Vec::new();
+            let close = self.mailbox.take(&mut taken, TAKEN_AT_ONCE);
+            if taken.is_empty() && close.is_none() {
+                break;
             }
-            Some(reason) => Err(End::Closed(reason)),
+            self.pending = VecDeque::from(taken);
+            match close {
+                None => self.deliver_pending().await?,
+                // What waited for the device is still written, with the goodbye.
+                Some(reason @ CloseReason::ServerShutdown) => {
+                    while let Some(delivery) = self.pending.pop_front() {
+                        self.deliver(&delivery);
+                    }
+                    return Err(End::Closed(reason));
+                }
+                Some(reason) => return Err(End::Closed(reason)),
+            }
+            if !self.pending.is_empty() || self.outbound.len() >= WRITE_BYTES {
+                break;
+            }
         }
+        Ok(())
     }
 
-    /// Writes what the client's window has room for. A delivery is asked of the policies in force when it is made.
+    /// Gathers what the client's window has room for, up to one write: a device is heard between two writes. Each
+    /// delivery is asked of the policies in force when it is made.
     pub(super) async fn deliver_pending(&mut self) -> Result<(), End> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        self.refresh().await?;
-        while let Some(delivery) = self.pending.pop_front() {
+        self.is_window_full = false;
+        while self.outbound.len() < WRITE_BYTES {
+            let Some(delivery) = self.pending.pop_front() else {
+                self.pending = VecDeque::new();
+                break;
+            };
+            self.refresh().await?;
             if !self.deliver(&delivery) {
                 self.pending.push_front(delivery);
-                return Ok(());
-            }
-            if self.outbound.len() >= WRITE_BYTES {
-                self.flush().await?;
+                self.is_window_full = true;
+                break;
             }
         }
-        self.pending = VecDeque::new();
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use crate::report::Denial;
 
 /// A payload up to this size is copied out of the read buffer: a message may wait for a slow subscriber, and must not
 /// keep a whole buffer alive for a few bytes.
-const COPIED_BYTES: usize = 1024;
+const COPIED_BYTES: usize = 16 * 1024;
 
 fn detached(payload: &Bytes) -> Bytes {
     if payload.len() <= COPIED_BYTES { Bytes::copy_from_slice(payload) } else { payload.clone() }
@@ -99,7 +99,7 @@ impl Session {
             topic,
             payload: detached(&publish.payload),
             qos: publish.delivery.qos(),
-            properties: publish.properties.clone(),
+            properties: publish.properties.detached(),
             published_at: self.shared.clock.now(),
         };
         self.guard.publish(&Arc::new(message));
