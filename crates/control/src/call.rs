@@ -79,12 +79,13 @@ impl Call {
         Pager { key: &self.house.markers, operation: self.operation, scope: self.scope }
     }
 
-    /// Commits what the operation decided.
+    /// Commits what the operation decided. The change log gets the time of the commit, not of the call's beginning:
+    /// a call that waited long must not write into a past that others have read already.
     ///
     /// # Errors
     /// A lost race makes the door run the operation again.
     pub async fn commit(&self, batch: Batch) -> Result<(), Error> {
-        Ok(self.house.store.commit(batch, self.now).await?)
+        Ok(self.house.store.commit(batch, self.house.clock.now()).await?)
     }
 
     /// A key pair made ahead, or made now when none is left.

@@ -77,18 +77,18 @@ impl JustInTime {
         let (willing, others): (Vec<_>, Vec<_>) =
             candidates.into_iter().partition(|(ca, _)| auto_register(&ca.issuer(), &contact, now).is_ok());
         let candidates = if willing.is_empty() { others } else { willing };
-        let Some((ca, chain)) = self.signer(chain, candidates, now).await else { return Ok(None) };
+        let certificate_id = device.id();
+        let Some((ca, chain)) = self.signer(scope, chain, candidates, now).await else { return Ok(None) };
         let device = chain.device();
         let AutoRegistered { status, mode } = match auto_register(&ca.issuer(), &contact, now) {
             Ok(registered) => registered,
             Err(refusal) => {
-                tracing::info!(%scope, certificate_id = %device.id(), details = %refusal, "not registered just in time");
+                tracing::info!(%scope, %certificate_id, details = %refusal, "not registered just in time");
                 return Ok(None);
             }
         };
         let Ok(generation_id) = uuid() else { return Ok(None) };
 
-        let certificate_id = device.id();
         let registration =
             Registration { status, mode, not_before: device.not_before(), not_after: device.not_after() };
         let record = CertificateRecord {
@@ -100,7 +100,8 @@ impl JustInTime {
         batch.require_ca_certificate(&ca);
         batch.insert_certificate(&record, &device.to_pem());
         batch.announce(Event::Certificate { scope, certificate_id });
-        match self.store.commit(batch, now).await {
+        // Verifying took a while: the change log gets the time of the commit.
+        match self.store.commit(batch, self.clock.now()).await {
             Ok(()) => {
                 tracing::info!(
                     %scope, %certificate_id, ca_certificate_id = %ca.certificate_id, "certificate registered just in time"
@@ -122,6 +123,7 @@ impl JustInTime {
     /// The registered CA that signed the device's certificate.
     async fn signer(
         &self,
+        scope: Scope,
         chain: PresentedChain,
         candidates: Vec<(CaCertificateRecord, String)>,
         now: Timestamp,
@@ -130,7 +132,14 @@ impl JustInTime {
         tokio::task::spawn_blocking(move || {
             let authorities: Vec<CaCertificate> =
                 candidates.iter().filter_map(|(_, pem)| CaCertificate::from_registered(pem).ok()).collect();
-            let id = chain.signer(&authorities, now).ok()?.id();
+            let id = match chain.signer(&authorities, now) {
+                Ok(ca) => ca.id(),
+                Err(refusal) => {
+                    let certificate_id = chain.device().id();
+                    tracing::info!(%scope, %certificate_id, details = %refusal, "not registered just in time");
+                    return None;
+                }
+            };
             let record = candidates.into_iter().map(|(record, _)| record).find(|record| record.certificate_id == id)?;
             Some((record, chain))
         })

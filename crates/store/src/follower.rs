@@ -7,9 +7,10 @@ use gatehouse_domain::time::Timestamp;
 use crate::outbox::Entry;
 use crate::{Error, LOG_RETENTION_MS, LoggedEvent, Store};
 
-/// How far back the log is looked through for entries that became visible late, in milliseconds. Longer than any
-/// transaction lasts, by a margin for clocks of nodes that differ: keep them within a few seconds.
-pub const OVERLAP_MS: i64 = 10_000;
+/// How far back the log is looked through for entries that became visible late, in milliseconds. Longer than a commit
+/// takes from the reading of its time to its end (waiting for its turn and for answers are bounded), by a margin for
+/// clocks of nodes that differ: keep them within a few seconds.
+pub const OVERLAP_MS: i64 = 20_000;
 
 /// Young epochs looked through at most in one poll.
 const OVERLAP_ENTRIES: u32 = 100_000;

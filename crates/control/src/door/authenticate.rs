@@ -18,6 +18,9 @@ use crate::sigv4::{Authorization, SigV4Error, SignedRequest, SigningKey, verify}
 /// Names under which clients sign for the control API; `execute-api` is what old documentation says.
 const SERVICES: [&str; 2] = ["iot", "execute-api"];
 
+/// A claim older than this was made before a slow body arrived, and is looked at again.
+const CLAIM_FRESH_MS: i64 = 1_000;
+
 /// Who a request claims to come from: an access key that exists, for a Region that is served, at the right time.
 /// Nothing is proven yet.
 pub(super) struct Claim {
@@ -41,17 +44,25 @@ impl Door {
         if !self.house.regions.contains(&authorization.region()) {
             return Err(refused(SigV4Error::WrongRegion));
         }
-        let record = self.house.store.access_key(authorization.access_key_id()).await?;
-        let record = record.ok_or_else(|| refused(SigV4Error::UnrecognizedClient))?;
-        if record.expires_at.is_some_and(|expires_at| now >= expires_at) {
-            return Err(refused(SigV4Error::UnrecognizedClient));
-        }
+        let record = self.access_key(&authorization, now).await?;
         Ok(Claim { authorization, record, now })
     }
 
-    /// Verifies the claim against the whole request.
-    pub(super) fn authenticate(&self, claim: Claim, arrived: &Arrived) -> Result<Authenticated, Error> {
-        let Claim { authorization, record, now } = claim;
+    /// The access key, as it is now.
+    async fn access_key(&self, authorization: &Authorization, now: Timestamp) -> Result<AccessKeyRecord, Error> {
+        let record = self.house.store.access_key(authorization.access_key_id()).await?;
+        let is_good = |record: &AccessKeyRecord| record.expires_at.is_none_or(|expires_at| now < expires_at);
+        record.filter(is_good).ok_or_else(|| refused(SigV4Error::UnrecognizedClient))
+    }
+
+    /// Verifies the claim against the whole request. A key that was deleted or expired while the body arrived is
+    /// refused.
+    pub(super) async fn authenticate(&self, claim: Claim, arrived: &Arrived) -> Result<Authenticated, Error> {
+        let Claim { authorization, mut record, now } = claim;
+        let later = self.house.clock.now();
+        if later.millis_since(now) > CLAIM_FRESH_MS {
+            record = self.access_key(&authorization, later).await?;
+        }
         let kept = self.signing_keys.get(&record.access_key_id, authorization.scope());
         let key = match &kept {
             Some(key) => key.clone(),

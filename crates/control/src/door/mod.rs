@@ -111,7 +111,7 @@ impl Door {
     }
 
     async fn answer(&self, claim: Claim, arrived: &Arrived, trace: &mut Trace) -> Result<Value, Error> {
-        let identity = self.authenticate(claim, arrived)?;
+        let identity = self.authenticate(claim, arrived).await?;
         trace.access_key_id = Some(identity.caller.access_key_id.clone());
         trace.scope = Some(identity.scope);
 
