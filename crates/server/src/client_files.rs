@@ -42,16 +42,37 @@ impl ClientFiles {
     }
 
     /// Whether a key of the account is noted.
-    pub(crate) fn has(&self, account: AccountId) -> bool {
-        let credentials = fs::read_to_string(self.credentials_path()).unwrap_or_default();
-        accounts_of(&credentials).contains(&Self::profile(account))
+    ///
+    /// # Errors
+    /// When the credentials file is there and cannot be read.
+    pub(crate) fn has(&self, account: AccountId) -> Result<bool, Failure> {
+        Ok(accounts_of(&self.credentials()?).contains(&Self::profile(account)))
+    }
+
+    /// What the credentials file says; nothing when there is none. One that cannot be read must not count as empty: it
+    /// would be overwritten.
+    fn credentials(&self) -> Result<String, Failure> {
+        let path = self.credentials_path();
+        match fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+            read => read.map_err(|error| Failure::configuration(format!("{} cannot be read: {error}", path.display()))),
+        }
+    }
+
+    /// Keeps other processes from making the first account in this folder at the same time, until it is dropped.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or the lock not taken.
+    pub(crate) fn first_alone(&self) -> Result<fs::File, Failure> {
+        self.make_dir()?;
+        self.lock(".first-account.lock")
     }
 
     /// Notes the key of a new account.
     pub(crate) fn add_account(&self, config: &Config, account: AccountId, key: &NewAccessKey) -> Result<(), Failure> {
         self.make_dir()?;
-        let _alone = self.lock()?;
-        let mut credentials = fs::read_to_string(self.credentials_path()).unwrap_or_default();
+        let _alone = self.lock(".lock")?;
+        let mut credentials = self.credentials()?;
         credentials.push_str(&format!(
             "[{}]\naws_access_key_id = {}\naws_secret_access_key = {}\n\n",
             Self::profile(account),
@@ -68,9 +89,8 @@ impl ClientFiles {
     /// Notes the address that the server really listens on.
     pub(crate) fn set_endpoint(&self, config: &Config, api: SocketAddr) -> Result<(), Failure> {
         self.make_dir()?;
-        let _alone = self.lock()?;
-        let credentials = fs::read_to_string(self.credentials_path()).unwrap_or_default();
-        self.write_config(&endpoint_url(config, api), config, &accounts_of(&credentials))
+        let _alone = self.lock(".lock")?;
+        self.write_config(&endpoint_url(config, api), config, &accounts_of(&self.credentials()?))
     }
 
     fn noted_endpoint(&self) -> Option<String> {
@@ -85,6 +105,8 @@ impl ClientFiles {
             let header = if profile == "default" { "default".to_owned() } else { format!("profile {profile}") };
             text.push_str(&format!("[{header}]\nregion = {region}\noutput = json\nservices = gatehouse\n"));
             if let Some(bundle) = &config.api.certificate {
+                // The tools may run in any folder.
+                let bundle = std::path::absolute(bundle).unwrap_or_else(|_| bundle.clone());
                 text.push_str(&format!("ca_bundle = {}\n", bundle.display()));
             }
             text.push('\n');
@@ -94,8 +116,8 @@ impl ClientFiles {
     }
 
     /// Two commands at once must not overwrite each other's profile.
-    fn lock(&self) -> Result<fs::File, Failure> {
-        let path = self.dir.join(".lock");
+    fn lock(&self, name: &str) -> Result<fs::File, Failure> {
+        let path = self.dir.join(name);
         let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
         file.and_then(|file| file.lock().map(|()| file))
             .map_err(|error| Failure::configuration(format!("{} cannot be locked: {error}", path.display())))
@@ -144,6 +166,21 @@ mod tests {
     use gatehouse_control::access_key::{AccessKeyWish, make};
     use gatehouse_domain::time::Timestamp;
     use gatehouse_pki::seal::Sealer;
+
+    #[test]
+    fn credentials_that_cannot_be_read_are_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = ClientFiles::new(folder.path());
+        let sealer = Sealer::open_or_make(&folder.path().join("keys"), None).unwrap();
+        let wish = AccessKeyWish { account: AccountId::FIRST, policy: None, expires_at: None };
+        let key = make(&sealer, wish, Timestamp::from_secs(0)).unwrap();
+        fs::create_dir(folder.path().join("aws")).unwrap();
+        // No text: somebody's mistake, and no reason to throw it away.
+        fs::write(files.credentials_path(), b"[default]\n\xff\n").unwrap();
+        assert!(files.has(AccountId::FIRST).is_err());
+        assert!(files.add_account(&Config::default(), AccountId::FIRST, &key).is_err());
+        assert_eq!(fs::read(files.credentials_path()).unwrap(), b"[default]\n\xff\n");
+    }
 
     #[test]
     fn an_account_made_beside_a_running_server_leaves_its_address_alone() {

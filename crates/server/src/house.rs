@@ -23,6 +23,8 @@ use crate::failure::Failure;
 
 /// The setting that ties a store to its keys.
 const DEPLOYMENT: &str = "deployment";
+/// The setting that says that a key of the first account was written down.
+const FIRST_KEY_NOTED: &str = "first-key-noted";
 
 /// An open house.
 pub(crate) struct Opened {
@@ -66,12 +68,7 @@ async fn one_deployment(opened: &Opened) -> Result<(), Failure> {
     context.update(secret.as_slice());
     let mark = context.finish();
     if opened.store.setting(DEPLOYMENT).await?.is_none() {
-        let mut batch = Batch::new();
-        batch.insert_setting(DEPLOYMENT, mark.as_ref());
-        match opened.store.commit(batch, opened.clock.now()).await {
-            Ok(()) | Err(gatehouse_store::Error::Conflict) => {}
-            Err(error) => return Err(error.into()),
-        }
+        keep_setting(opened, DEPLOYMENT, mark.as_ref()).await?;
     }
     if opened.store.setting(DEPLOYMENT).await?.as_deref() == Some(mark.as_ref()) {
         return Ok(());
@@ -82,8 +79,12 @@ async fn one_deployment(opened: &Opened) -> Result<(), Failure> {
 }
 
 /// The first account, and a key for it that may do everything in it. A start that was interrupted before the key was
-/// written down is made good by another key.
+/// written down is made good by another key; once one has been, a folder without it gets none.
 async fn first_account(opened: &Opened, config: &Config) -> Result<(), Failure> {
+    if opened.store.setting(FIRST_KEY_NOTED).await?.is_some() {
+        return Ok(());
+    }
+    let _alone = opened.client_files.first_alone()?;
     if opened.store.accounts().await?.is_empty() {
         match make_account(opened, config, AccountId::FIRST).await {
             // Another process made it at the same moment.
@@ -91,17 +92,27 @@ async fn first_account(opened: &Opened, config: &Config) -> Result<(), Failure> 
             Err(MakeAccountError::Failed(failure)) => return Err(failure),
         }
     }
-    if opened.client_files.has(AccountId::FIRST) || opened.store.account(AccountId::FIRST).await?.is_none() {
-        return Ok(());
+    if !opened.client_files.has(AccountId::FIRST)? && opened.store.account(AccountId::FIRST).await?.is_some() {
+        let now = opened.clock.now();
+        let wish = AccessKeyWish { account: AccountId::FIRST, policy: None, expires_at: None };
+        let key = make(&opened.sealer, wish, now)?;
+        let mut batch = Batch::new();
+        batch.insert_access_key(&key.record);
+        batch.announce(Event::AccessKeys { account: AccountId::FIRST });
+        opened.store.commit(batch, now).await?;
+        opened.client_files.add_account(config, AccountId::FIRST, &key)?;
     }
-    let now = opened.clock.now();
-    let wish = AccessKeyWish { account: AccountId::FIRST, policy: None, expires_at: None };
-    let key = make(&opened.sealer, wish, now)?;
+    keep_setting(opened, FIRST_KEY_NOTED, b"").await
+}
+
+/// Keeps a setting, unless another process has kept it at the same moment.
+async fn keep_setting(opened: &Opened, name: &str, value: &[u8]) -> Result<(), Failure> {
     let mut batch = Batch::new();
-    batch.insert_access_key(&key.record);
-    batch.announce(Event::AccessKeys { account: AccountId::FIRST });
-    opened.store.commit(batch, now).await?;
-    opened.client_files.add_account(config, AccountId::FIRST, &key)
+    batch.insert_setting(name, value);
+    match opened.store.commit(batch, opened.clock.now()).await {
+        Ok(()) | Err(gatehouse_store::Error::Conflict) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(crate) enum MakeAccountError {
@@ -163,7 +174,7 @@ pub(crate) fn make_folder(dir: &Path) -> Result<(), Failure> {
     };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(refused)?;
     // A folder that can be read but not written is found out here, not at the first write.
-    let probe = dir.join(".writable");
+    let probe = dir.join(format!(".writable.{}", std::process::id()));
     fs::write(&probe, b"").map_err(refused)?;
     fs::remove_file(&probe).map_err(refused)
 }
@@ -181,6 +192,12 @@ fn read_passphrase(config: &Config) -> Result<Option<Zeroizing<String>>, Failure
 
 fn publish_root(dir: &Path, authority: &Authority) -> Result<(), Failure> {
     let path = dir.join("root-ca.pem");
-    fs::write(&path, authority.root_pem())
+    if fs::read(&path).is_ok_and(|published| published == authority.root_pem().as_bytes()) {
+        return Ok(());
+    }
+    // Replaced whole: a device that starts beside the server never reads half of it.
+    let draft = path.with_extension(format!("{}.new", std::process::id()));
+    fs::write(&draft, authority.root_pem())
+        .and_then(|()| fs::rename(&draft, &path))
         .map_err(|error| Failure::configuration(format!("{} cannot be written: {error}", path.display())))
 }
