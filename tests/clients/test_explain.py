@@ -12,7 +12,7 @@ from account import Account, Device
 from authority import arn, new_authority, register
 from eventually import eventually
 from mqtt import Client, refused
-from self_made import in_seconds, valid_between
+from self_made import in_seconds, new_key, valid_between
 from server import binary
 
 
@@ -261,3 +261,49 @@ def test_sni_only_certificates_are_explained_by_their_accounts(account, second_a
     assert told["couldConnect"]
     verdicts = {place["account"]: place["couldConnect"] for place in told["places"]}
     assert verdicts == {account.credentials.account_id: True, second_account.credentials.account_id: False}
+
+
+def test_policies_that_ask_for_the_host_name(account):
+    device = account.new_device(is_attached=False)
+    condition = {"StringEquals": {"iot:DomainName": account.data_host}}
+    statement = {"Effect": "Allow", "Action": "iot:Connect", "Resource": "*", "Condition": condition}
+    account.allow(device, {"Version": "2012-10-17", "Statement": [statement]})
+    asked = ("--client-id", "device", "--endpoint")
+    assert explain(account, device, *asked, account.data_host)["couldConnect"]
+    assert reasons(explain(account, device, *asked, "localhost")) == ["policy-denied"]
+    with Client(account, device):
+        pass
+
+
+def test_without_a_client_id_the_names_of_its_things_are_tried(account):
+    device = account.new_device(is_attached=False)
+    names = ["explained-allowed", "explained-other"]
+    for name in names:
+        account.iot.create_thing(thingName=name)
+        account.iot.attach_thing_principal(thingName=name, principal=device.certificate_arn)
+    resource = f"arn:aws:iot:us-east-1:{account.credentials.account_id}:client/"
+    statement = {"Effect": "Allow", "Action": "iot:Connect", "Resource": resource + names[0]}
+    account.allow(device, {"Version": "2012-10-17", "Statement": [statement]})
+    told = explain(account, device)
+    assert told["couldConnect"] and reasons(told) == []
+    assert f"let it connect with client id {names[0]}" in notes(told)
+    assert f"none of its policies allows iot:Connect for client id {names[1]}" in notes(told)
+    assert not explain(account, device, "--client-id", names[1])["couldConnect"]
+    account.iot.detach_thing_principal(thingName=names[0], principal=device.certificate_arn)
+    told = explain(account, device)
+    assert reasons(told) == ["policy-denied"] and "--client-id" in notes(told)
+
+
+def test_sni_only_is_told_unless_the_endpoint_is_named(account):
+    device = account.register_without_ca(*account.new_self_signed())
+    account.allow(device)
+    assert "mode SNI_ONLY" in notes(explain(account, device))
+    assert "mode SNI_ONLY" not in notes(explain(account, device, "--endpoint", account.data_host))
+
+
+def test_a_certificate_that_no_ca_can_register(account, tmp_path):
+    ca = new_authority(tmp_path)
+    register(account, ca)
+    device = ca.new_device(key=new_key(tmp_path / "weak.key", "RSA", "rsa_keygen_bits:1024"))
+    told = notes(explain(account, device.certificate, "--endpoint", account.data_host))
+    assert "no CA can register it" in told and "registers it as" not in told

@@ -4,6 +4,7 @@
 mod findings;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use clap::Args;
 use gatehouse_domain::certificate::CertificateId;
@@ -50,6 +51,8 @@ pub(super) struct Subject {
     /// The certificate itself, when it was given or is registered somewhere.
     pub(super) certificate: Option<Certificate>,
     pub(super) client_id: Option<ClientId>,
+    /// The endpoint it is to connect to, when that was given.
+    pub(super) endpoint: Option<Arc<str>>,
 }
 
 #[derive(Serialize)]
@@ -96,10 +99,10 @@ pub(crate) async fn run(config: Config, options: Options) -> Result<(), Failure>
 
 async fn explain(opened: &Opened, config: &Config, options: &Options) -> Result<Explanation, Failure> {
     let subject = subject(opened, options).await?;
-    let (scopes, is_named) = scopes(opened, config, options, subject.id).await?;
+    let scopes = scopes(opened, config, options, subject.id).await?;
     let mut places = Vec::with_capacity(scopes.len());
     for scope in scopes {
-        let findings = findings::find(opened, &subject, scope, is_named).await?;
+        let findings = findings::find(opened, &subject, scope).await?;
         places.push(Place {
             account: scope.account,
             region: scope.region.to_string(),
@@ -122,6 +125,7 @@ async fn subject(opened: &Opened, options: &Options) -> Result<Subject, Failure>
         Some(text) => Some(ClientId::parse(text).map_err(|error| Failure::configuration(error.to_string()))?),
         None => None,
     };
+    let endpoint = options.endpoint.as_deref().map(Arc::from);
     if let Ok(id) = options.certificate.parse::<CertificateId>() {
         let mut certificate = None;
         for (scope, _) in opened.store.certificate_scopes(id).await? {
@@ -130,7 +134,7 @@ async fn subject(opened: &Opened, options: &Options) -> Result<Subject, Failure>
                 break;
             }
         }
-        return Ok(Subject { id, certificate, client_id });
+        return Ok(Subject { id, certificate, client_id, endpoint });
     }
     let path = Path::new(&options.certificate);
     let refused = |why: String| {
@@ -138,16 +142,11 @@ async fn subject(opened: &Opened, options: &Options) -> Result<Subject, Failure>
     };
     let pem = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
     let certificate = Certificate::from_pem(&pem).map_err(|refusal| refused(refusal.to_string()))?;
-    Ok(Subject { id: certificate.id(), certificate: Some(certificate), client_id })
+    Ok(Subject { id: certificate.id(), certificate: Some(certificate), client_id, endpoint })
 }
 
 /// Where to look: the endpoint's scope, the account's, those that have the certificate, or else all.
-async fn scopes(
-    opened: &Opened,
-    config: &Config,
-    options: &Options,
-    id: CertificateId,
-) -> Result<(Vec<Scope>, bool), Failure> {
+async fn scopes(opened: &Opened, config: &Config, options: &Options, id: CertificateId) -> Result<Vec<Scope>, Failure> {
     if let Some(host) = &options.endpoint {
         let name = EndpointName::parse(host, &config.domain);
         let scope = match &name {
@@ -156,7 +155,7 @@ async fn scopes(
             None => None,
         };
         let scope = scope.filter(|scope| options.account.is_none_or(|account| account == scope.account));
-        return scope.map(|scope| (vec![scope], true)).ok_or_else(|| {
+        return scope.map(|scope| vec![scope]).ok_or_else(|| {
             Failure::configuration(format!(
                 "{host} is no endpoint of this server{}: `gatehouse hosts` shows them",
                 options.account.map(|account| format!(" for account {account}")).unwrap_or_default()
@@ -176,7 +175,7 @@ async fn scopes(
         }
     }
     scopes.sort_unstable();
-    Ok((scopes, true))
+    Ok(scopes)
 }
 
 fn tell(explanation: &Explanation) {

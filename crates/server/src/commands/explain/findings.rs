@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gatehouse_domain::admission::obstacles;
 use gatehouse_domain::arn::{Arn, Prefix};
 use gatehouse_domain::ca::{FirstContact, auto_register};
-use gatehouse_domain::certificate::CertificateStatus;
+use gatehouse_domain::certificate::{CertificateMode, CertificateStatus};
 use gatehouse_domain::client_id::ClientId;
 use gatehouse_domain::policy::{
     ConnectAttributes, ConnectionContext, ConnectionFacts, Decision, PolicyDocument, Request, ThingFacts, evaluate,
@@ -41,29 +41,37 @@ impl Finding {
         Self { reason: refusal.label(), prevents: true, text: refusal.to_string(), command }
     }
 
+    fn denied(text: String, command: Option<String>) -> Self {
+        Self { reason: Refusal::PolicyDenied.label(), prevents: true, text, command }
+    }
+
     fn note(text: String) -> Self {
         Self { reason: "note", prevents: false, text, command: None }
     }
 }
 
 /// Everything there is to say about the certificate in `scope`.
-pub(super) async fn find(
-    opened: &Opened,
-    subject: &Subject,
-    scope: Scope,
-    is_named: bool,
-) -> Result<Vec<Finding>, Failure> {
+pub(super) async fn find(opened: &Opened, subject: &Subject, scope: Scope) -> Result<Vec<Finding>, Failure> {
     let now = opened.clock.now();
     let record = opened.store.admission(scope, subject.id).await?;
     let registration = record.as_ref().map(|record| record.certificate.registration());
     let mut findings = Vec::new();
-    for refusal in obstacles(registration.as_ref(), is_named, now) {
+    for refusal in obstacles(registration.as_ref(), true, now) {
         let command = mending(refusal, subject, scope);
         let mut finding = Finding::obstacle(refusal, command);
         if let (Refusal::Status(_), Some(record)) = (refusal, &record) {
             finding.text.push_str(&format!(" (since {})", record.certificate.last_modified_at));
         }
         findings.push(finding);
+    }
+    let is_sni_only = registration.is_some_and(|registration| registration.mode == CertificateMode::SniOnly);
+    if is_sni_only && subject.endpoint.is_none() {
+        findings.push(Finding {
+            command: mending(Refusal::SniOnly, subject, scope),
+            ..Finding::note(
+                "it is registered in mode SNI_ONLY: the device must name the account's endpoint (SNI)".to_owned(),
+            )
+        });
     }
     match record {
         None => unregistered(opened, subject, scope, now, &mut findings).await?,
@@ -112,6 +120,10 @@ async fn unregistered(
         findings.push(Finding::note("no CA certificate registered here has the name of its issuer".to_owned()));
         return Ok(());
     }
+    if let Err(refusal) = certificate.check_registrable(now) {
+        findings.push(Finding::note(format!("no CA can register it: {refusal}")));
+        return Ok(());
+    }
     let authorities: Vec<CaCertificate> =
         candidates.iter().filter_map(|(_, pem)| CaCertificate::from_registered(pem).ok()).collect();
     match signers(certificate, &authorities) {
@@ -148,12 +160,8 @@ async fn policies(
     let attach =
         || Some(format!("aws iot attach-policy --region {} --policy-name <policy> --target {arn}", scope.region));
     if record.policies.is_empty() {
-        findings.push(Finding {
-            reason: Refusal::PolicyDenied.label(),
-            prevents: true,
-            text: "no policy is attached to it, so nothing allows iot:Connect".to_owned(),
-            command: attach(),
-        });
+        findings
+            .push(Finding::denied("no policy is attached to it, so nothing allows iot:Connect".to_owned(), attach()));
         return Ok(());
     }
     let attachments: Vec<Attachment> = record.things.iter().map(ThingAttachment::rule).collect();
@@ -171,10 +179,12 @@ async fn policies(
             documents.push(PolicyDocument::parse(&text).map_err(|error| Failure::other(error.to_string()))?);
         }
     }
+    let mut verdicts = Vec::new();
     for client_id in client_ids {
         let mut facts = ConnectionFacts {
             client_id: Some(client_id.clone()),
             certificate_id: Some(subject.id),
+            domain_name: subject.endpoint.clone(),
             certificate_names: subject.certificate.as_ref().map(|certificate| Arc::new(certificate.names())),
             ..ConnectionFacts::default()
         };
@@ -190,23 +200,27 @@ async fn policies(
         let resource = format!("{}client/{client_id}", Prefix(&scope));
         let context = ConnectionContext::connecting(&facts, now, ConnectAttributes::default());
         let request = Request { action: "iot:Connect", resource: &resource, context: &context };
-        match evaluate(&documents, &request) {
-            Decision::Allowed => {
-                findings.push(Finding::note(format!("its policies let it connect with client id {client_id}")));
+        verdicts.push(match evaluate(&documents, &request) {
+            Decision::Allowed => Finding::note(format!("its policies let it connect with client id {client_id}")),
+            Decision::ExplicitDeny => Finding::denied(
+                format!("a policy denies iot:Connect for client id {client_id}"),
+                Some(format!("aws iot list-attached-policies --region {} --target {arn}", scope.region)),
+            ),
+            Decision::ImplicitDeny => {
+                Finding::denied(format!("none of its policies allows iot:Connect for client id {client_id}"), attach())
             }
-            Decision::ExplicitDeny => findings.push(Finding {
-                reason: Refusal::PolicyDenied.label(),
-                prevents: true,
-                text: format!("a policy denies iot:Connect for client id {client_id}"),
-                command: Some(format!("aws iot list-attached-policies --region {} --target {arn}", scope.region)),
-            }),
-            Decision::ImplicitDeny => findings.push(Finding {
-                reason: Refusal::PolicyDenied.label(),
-                prevents: true,
-                text: format!("none of its policies allows iot:Connect for client id {client_id}"),
-                command: attach(),
-            }),
+        });
+    }
+    if subject.client_id.is_none() && verdicts.iter().any(|verdict| !verdict.prevents) {
+        // Guessed ids: with one that is allowed, the device can come in.
+        for verdict in &mut verdicts {
+            verdict.prevents = false;
+        }
+    } else if subject.client_id.is_none() {
+        for verdict in &mut verdicts {
+            verdict.text.push_str(" (the name of its thing; --client-id asks for another)");
         }
     }
+    findings.extend(verdicts);
     Ok(())
 }
