@@ -1,5 +1,6 @@
 """What survives a restart, a clean one and a power cut: everything that was answered with success."""
 
+import shutil
 import socket
 
 import pytest
@@ -53,6 +54,15 @@ def test_the_authority_and_the_access_keys_survive(account, restart):
     issuers = [openssl("x509", "-noout", "-issuer", "-ext", "authorityKeyIdentifier", given=pem) for pem in (first, second)]
     assert issuers[0] == issuers[1]
     Account(again.server, other, again.folder).iot.list_things()
+
+
+def test_a_folder_that_lost_its_client_files_is_given_no_key(start_server):
+    server = start_server()
+    listed = ("access-key", "list", "--account", "000000000000")
+    before = server.command(*listed)
+    assert before.count("AKIA") == 1
+    shutil.rmtree(server.data / "aws")
+    assert server.command(*listed) == before
 
 
 def test_a_marker_survives(account, restart):
