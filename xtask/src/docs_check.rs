@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::command::{Outcome, fail, read_file, root};
+use crate::workspace::default_runs;
 
 /// Pages at the top.
 const TOP_PAGES: &[&str] = &["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
@@ -28,6 +29,10 @@ pub(crate) fn check() -> Outcome {
         findings.push("docs/divergences.md is missing: every difference from AWS stands there".into());
     }
     findings.extend(unlisted_decisions()?);
+    let runs = default_runs()?;
+    if runs != ["gatehouse"] {
+        findings.push(format!("README.md: `cargo run` runs the program, but manifests say default-run = {runs:?}"));
+    }
     if findings.is_empty() {
         println!("   {} pages name only what exists", pages.len());
         return Ok(());

@@ -24,10 +24,20 @@ pub(crate) struct OurCrate {
 
 /// Our crates, as their manifests say.
 pub(crate) fn our_crates() -> Outcome<Vec<OurCrate>> {
+    Ok(packages()?.iter().filter_map(our_crate).collect())
+}
+
+/// What `cargo run` may run: it runs nothing unless there is exactly one.
+pub(crate) fn default_runs() -> Outcome<Vec<String>> {
+    let packages = packages()?;
+    let named = packages.iter().filter_map(|package| package.get("default_run")?.as_str());
+    Ok(named.map(str::to_owned).collect())
+}
+
+fn packages() -> Outcome<Vec<Value>> {
     let printed = read(cargo().args(["metadata", "--format-version", "1", "--no-deps", "--locked"]))?;
     let metadata: Value = serde_json::from_str(&printed)?;
-    let packages = metadata.get("packages").and_then(Value::as_array);
-    Ok(packages.into_iter().flatten().filter_map(our_crate).collect())
+    Ok(metadata.get("packages").and_then(Value::as_array).cloned().unwrap_or_default())
 }
 
 fn our_crate(package: &Value) -> Option<OurCrate> {
