@@ -6,13 +6,14 @@ Usage: ./make.py        (writes csr/*.pem and certificate/*.pem beside itself, w
 What openssl does not make is built here from numbers: keys with planted weaknesses, and requests with odd shapes.
 """
 
-import base64
 import hashlib
 import random
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+
+from der import NULL, bits, integer, oid, pem, seq, tlv
 
 HERE = Path(__file__).parent
 WORK = Path(tempfile.mkdtemp())
@@ -81,49 +82,8 @@ def roca_prime(bits):
             return candidate
 
 
-# --- DER -----------------------------------------------------------------------------------------------------------
+# --- requests, piece by piece -------------------------------------------------------------------------------------
 
-def tlv(tag, *contents):
-    content = b"".join(contents)
-    n = len(content)
-    if n < 0x80:
-        length = bytes([n])
-    else:
-        octets = n.to_bytes((n.bit_length() + 7) // 8, "big")
-        length = bytes([0x80 | len(octets)]) + octets
-    return bytes([tag]) + length + content
-
-
-def seq(*contents):
-    return tlv(0x30, *contents)
-
-
-def integer(n):
-    return tlv(0x02, n.to_bytes(n.bit_length() // 8 + 1, "big"))
-
-
-def oid(text):
-    first, second, *rest = map(int, text.split("."))
-    out = [40 * first + second]
-    for arc in rest:
-        part = [arc & 0x7F]
-        while arc := arc >> 7:
-            part.insert(0, 0x80 | arc & 0x7F)
-        out += part
-    return tlv(0x06, bytes(out))
-
-
-def bits(content):
-    return tlv(0x03, b"\0", content)
-
-
-def pem(label, der):
-    text = base64.b64encode(der).decode()
-    lines = [text[i : i + 64] for i in range(0, len(text), 64)]
-    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""])
-
-
-NULL = tlv(0x05)
 RSA = seq(oid("1.2.840.113549.1.1.1"), NULL)
 SHA256_RSA = seq(oid("1.2.840.113549.1.1.11"), NULL)
 SUBJECT = seq(tlv(0x31, seq(oid("2.5.4.3"), tlv(0x0C, b"device"))))
@@ -155,7 +115,7 @@ def write(kind, name, text):
 
 
 def csr(name, der):
-    write("csr", name, pem("CERTIFICATE REQUEST", der))
+    write("csr", name, pem(der, "CERTIFICATE REQUEST"))
 
 
 def made_by_openssl(name, key, *options, subject="/CN=device"):
