@@ -48,7 +48,7 @@ impl Drop for Arrival {
 
 /// An IPv4 address, or the /64 network that an IPv6 host commands.
 fn source(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
+    match peer {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) >> 64 << 64)),
     }

@@ -48,6 +48,8 @@ impl Gateway {
             let Some((connection, handshake, accepted)) = next else { return };
             match accepted {
                 Ok((tcp, peer)) => {
+                    // On a listener for both families, an IPv4 peer has its own address: in logs, limits and policies.
+                    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
                     let Some(arrival) = self.arrivals.enter(peer.ip(), handshake) else {
                         self.metrics.handshake_failed("too-many-from-source");
                         continue;

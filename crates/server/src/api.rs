@@ -49,14 +49,20 @@ pub(crate) async fn serve(
     let acceptor = tls.map(TlsAcceptor::from);
     let mut connections = JoinSet::new();
     loop {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let next = async {
+            let permit = Arc::clone(&permits).acquire_owned().await.ok()?;
+            Some((permit, listener.accept().await))
+        };
+        let next = tokio::select! {
+            next = next => next,
             _ = stop.changed() => break,
         };
+        let Some((permit, accepted)) = next else { return };
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((tcp, peer)) => {
+                // On a listener for both families, an IPv4 caller has its own address: in the audit trail and in policies.
+                let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
                 let connection = connection(tcp, peer, acceptor.clone(), Arc::clone(&api), permit, stop.clone());
                 connections.spawn(connection);
             }
