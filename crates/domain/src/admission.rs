@@ -6,6 +6,7 @@
 use crate::certificate::{CertificateMode, CertificateStatus};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
+use crate::validity;
 
 /// What the registry knows that counts at the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +37,19 @@ pub fn admit(registration: Option<&Registration>, endpoint_named: bool, now: Tim
     if now < registration.not_before {
         return Err(Refusal::NotYetValid);
     }
-    // notAfter names a whole second that is still valid (RFC 5280, 4.1.2.5).
-    if now.as_secs() > registration.not_after.as_secs() {
+    if validity::is_over(registration.not_after, now) {
         return Err(Refusal::Expired);
     }
     Ok(())
+}
+
+/// Decides whether a connected device may stay at `now`. It was admitted at its endpoint, by name or not; only the record
+/// can have changed.
+///
+/// # Errors
+/// As for [`admit`]; a record that is gone is [`Refusal::Deleted`].
+pub fn stays(registration: Option<&Registration>, now: Timestamp) -> Result<(), Refusal> {
+    admit(Some(registration.ok_or(Refusal::Deleted)?), true, now)
 }
 
 /// Everything that stands against admission at `now`, where [`admit`] tells the first: what an operator wants to know.
@@ -96,6 +105,20 @@ mod tests {
             assert_eq!(outcome.is_ok(), status == CertificateStatus::Active, "{status}");
         }
         assert_eq!(admit(None, true, START), Err(Refusal::NotRegistered));
+    }
+
+    #[test]
+    fn a_connected_device_stays_as_long_as_its_record_would_admit_it() {
+        for status in CertificateStatus::ALL {
+            // Admitted without a name, when only DEFAULT certificates are: a change of mode does not cut.
+            for mode in [CertificateMode::Default, CertificateMode::SniOnly] {
+                let record = registered(status, mode);
+                for now in [START, END.plus_millis(1_000)] {
+                    assert_eq!(stays(Some(&record), now), admit(Some(&record), true, now), "{status}");
+                }
+            }
+        }
+        assert_eq!(stays(None, START), Err(Refusal::Deleted));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::certificate::{CertificateMode, CertificateStatus, UnknownWord};
 use crate::limits;
 use crate::scope::Scope;
 use crate::time::Timestamp;
+use crate::validity;
 
 /// Whether a CA vouches for new certificates (service model, `CACertificateStatus`). Certificates that are registered
 /// already do not care.
@@ -301,7 +302,7 @@ impl Issuer {
     /// Whether it is within its validity at `now`.
     #[must_use]
     pub const fn is_valid_at(&self, now: Timestamp) -> bool {
-        is_within(self.not_before, self.not_after, now)
+        validity::contains(self.not_before, self.not_after, now)
     }
 }
 
@@ -368,15 +369,10 @@ pub fn auto_register(
     if !ca.is_valid_at(now) {
         return Err(AutoRegistrationRefusal::CaOutsideValidity);
     }
-    if !is_within(contact.not_before, contact.not_after, now) {
+    if !validity::contains(contact.not_before, contact.not_after, now) {
         return Err(AutoRegistrationRefusal::OutsideValidity);
     }
     Ok(AutoRegistered { status: CertificateStatus::PendingActivation, mode: ca.mode })
-}
-
-/// notAfter names a whole second that is still valid (RFC 5280, 4.1.2.5).
-const fn is_within(not_before: Timestamp, not_after: Timestamp, now: Timestamp) -> bool {
-    now.as_millis() >= not_before.as_millis() && now.as_secs() <= not_after.as_secs()
 }
 
 #[cfg(test)]

@@ -24,3 +24,4 @@ pub mod tag;
 pub mod thing;
 pub mod time;
 pub mod topic;
+pub mod validity;

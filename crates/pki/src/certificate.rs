@@ -10,6 +10,7 @@ use gatehouse_domain::certificate::CertificateId;
 use gatehouse_domain::limits;
 use gatehouse_domain::policy::{CertificateNames, NameAttribute};
 use gatehouse_domain::time::Timestamp;
+use gatehouse_domain::validity;
 use spki::AlgorithmIdentifierRef;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
@@ -252,8 +253,7 @@ impl Certificate {
         if now < self.not_before {
             return Err(CertificateRefusal::NotYetValid(self.not_before));
         }
-        // notAfter names a whole second that is still valid (RFC 5280, 4.1.2.5).
-        if now.as_secs() > self.not_after.as_secs() {
+        if validity::is_over(self.not_after, now) {
             return Err(CertificateRefusal::Expired(self.not_after));
         }
         Ok(())
