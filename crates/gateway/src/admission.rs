@@ -55,6 +55,16 @@ impl DeviceIdentity {
         self.is_named
     }
 
+    /// The device turned away after all.
+    pub(crate) const fn turned_away(&self, refusal: Refusal) -> TurnedAway {
+        TurnedAway {
+            refusal,
+            certificate_id: Some(self.certificate_id),
+            scope: Some(self.scope),
+            is_named: self.is_named,
+        }
+    }
+
     /// The last moment of the certificate's validity.
     pub(crate) const fn not_after(&self) -> Timestamp {
         self.not_after

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use gatehouse_broker::Mailbox;
-use gatehouse_domain::admission::admit;
+use gatehouse_domain::admission::stays;
 use gatehouse_domain::arn::Prefix;
 use gatehouse_domain::client_id::ClientId;
 use gatehouse_domain::policy::{
@@ -113,12 +113,13 @@ impl Authorization {
         let Some(certificate_id) = self.facts.certificate_id else { return Ok(()) };
         // Boxed: seldom needed, and otherwise part of the memory of every connection that waits.
         let loaded = match Box::pin(registry.admission(self.scope, certificate_id)).await {
-            // The connection was admitted at its endpoint; only the record can have changed.
-            Ok(Some(record)) => match admit(Some(&record.certificate.registration()), true, now) {
-                Ok(()) => Box::pin(self.apply(registry, record)).await,
-                Err(refusal) => Err(refusal),
-            },
-            Ok(None) => Err(Refusal::Deleted),
+            Ok(record) => {
+                let registration = record.as_ref().map(|record| record.certificate.registration());
+                match (stays(registration.as_ref(), now), record) {
+                    (Ok(()), Some(record)) => Box::pin(self.apply(registry, record)).await,
+                    (verdict, _) => verdict,
+                }
+            }
             Err(refusal) => Err(refusal),
         };
         if loaded.is_err() {

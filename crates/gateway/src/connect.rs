@@ -2,7 +2,6 @@
 //! policy must allow `iot:Connect`. This is also where a refusal, whatever step it came from, is told to the device.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::BytesMut;
 use gatehouse_domain::client_id::ClientId;
@@ -10,15 +9,11 @@ use gatehouse_domain::limits;
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_mqtt::packet::{ConnAckProperties, Connect};
 use gatehouse_mqtt::{DecodeError, Decoder, Packet, Peer, ReasonCode, Utf8Bytes, Version, refusal};
-use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use crate::socket;
-
-/// How long telling a refusal, and closing, may take each: a place for arrivals is held meanwhile.
-const LAST_WORD: Duration = Duration::from_secs(2);
 
 /// How a device learns that it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,40 +73,37 @@ impl Arriving {
             (_, Some(Version::V5)) => Some(Version::V5),
             (_, Some(Version::V311) | None) => None,
         };
-        if let Some(version) = version {
-            self.write_refusal(Peer::new(version), error.reason(), &error.to_string()).await;
+        match version {
+            Some(version) => self.close_with(Peer::new(version), error.reason(), &error.to_string()).await,
+            None => socket::close(&mut self.stream).await,
         }
-        self.close().await;
     }
 
     /// Tells the device that it is refused, in the way `style` says, and closes.
     pub(crate) async fn refuse(mut self, connect: &Connect, refusal: Refusal, style: RefusalStyle) {
-        if style == RefusalStyle::Explain {
-            self.write_refusal(Peer::of(connect), reason_code(refusal), &refusal.to_string()).await;
+        match style {
+            RefusalStyle::Explain => {
+                self.close_with(Peer::of(connect), reason_code(refusal), &refusal.to_string()).await;
+            }
+            RefusalStyle::Silent => socket::close(&mut self.stream).await,
         }
-        self.close().await;
     }
 
     /// Refuses for what the CONNECT itself asks: MQTT's own rules, told in either style.
-    pub(crate) async fn refuse_request(mut self, connect: &Connect, reason: ReasonCode, text: &str) {
-        self.write_refusal(Peer::of(connect), reason, text).await;
-        self.close().await;
+    pub(crate) async fn refuse_request(self, connect: &Connect, reason: ReasonCode, text: &str) {
+        self.close_with(Peer::of(connect), reason, text).await;
     }
 
-    async fn write_refusal(&mut self, peer: Peer, reason: ReasonCode, text: &str) {
+    async fn close_with(mut self, peer: Peer, reason: ReasonCode, text: &str) {
         let mut out = BytesMut::new();
-        // A refusal that MQTT 3.1.1 has no code for is told by closing.
-        if peer.encode(&refusal(reason, text), &mut out).is_ok() {
-            let told = async {
-                self.stream.write_all(&out).await?;
-                self.stream.flush().await
-            };
-            let _peer_gone = timeout(LAST_WORD, told).await;
+        match peer.encode(&refusal(reason, text), &mut out) {
+            Ok(()) => {
+                socket::close_with(&mut self.stream, &out).await;
+                socket::outlast(&mut self.stream).await;
+            }
+            // A refusal that MQTT 3.1.1 has no code for is told by closing.
+            Err(_) => socket::close(&mut self.stream).await,
         }
-    }
-
-    async fn close(mut self) {
-        let _peer_gone = timeout(LAST_WORD, self.stream.shutdown()).await;
     }
 }
 

@@ -115,8 +115,9 @@ impl Connections {
 
     fn shard(&self, certificate_id: CertificateId) -> Option<&Mutex<Shard>> {
         // Hashed with a secret: whoever chooses certificates must not choose shards.
-        let hash = usize::try_from(self.hasher.hash_one(certificate_id) % 64).unwrap_or(0);
-        self.shards.get(hash % SHARDS)
+        let shards = u64::try_from(self.shards.len()).ok()?;
+        let hash = self.hasher.hash_one(certificate_id).checked_rem(shards)?;
+        self.shards.get(usize::try_from(hash).ok()?)
     }
 }
 

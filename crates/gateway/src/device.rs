@@ -17,7 +17,7 @@ use crate::admission::{Admitted, TurnedAway};
 use crate::authorization::{Authorization, Connecting};
 use crate::connect::{Arriving, NamedClient, NoConnect, client_id, with_assigned_id};
 use crate::report::Report;
-use crate::session::{End, Session};
+use crate::session::Session;
 use crate::tls::{Alpn, Handshake};
 use crate::will::Will;
 
@@ -54,7 +54,7 @@ impl Gateway {
         let connect = match arriving.read_connect().await {
             Ok(connect) => connect,
             Err(reason) => {
-                self.without_connect(arriving, reason, admission.err(), &known).await;
+                self.without_connect(arriving, reason, admission, &known).await;
                 return None;
             }
         };
@@ -81,12 +81,7 @@ impl Gateway {
         known: Known,
     ) -> Option<Box<Session>> {
         let Admitted { identity, certificate, record } = admitted;
-        let turned_away = |refusal| TurnedAway {
-            refusal,
-            certificate_id: Some(identity.certificate_id()),
-            scope: Some(identity.scope()),
-            is_named: identity.is_named(),
-        };
+        let turned_away = |refusal| identity.turned_away(refusal);
         let (connection, offers) = match Connection::open(connect, &self.mqtt) {
             Ok(opened) => opened,
             Err(refusal) => {
@@ -163,6 +158,7 @@ impl Gateway {
             outbound,
             pending: std::collections::VecDeque::new(),
             is_window_full: false,
+            is_committed: true,
         }))
     }
 
@@ -187,13 +183,6 @@ impl Gateway {
         self.metrics.connections.inc();
         let end = session.run().await;
         self.metrics.connections.dec();
-        match &end {
-            End::Refused(refusal) => {
-                self.metrics.cut(*refusal, 1);
-                tracing::info!(%scope, %certificate_id, reason = refusal.label(), connections = 1, "connections cut");
-            }
-            End::Disconnected { .. } | End::Lost | End::Silent | End::Closed(_) | End::Broke { .. } => {}
-        }
         tracing::debug!(event_type = "Disconnect", %certificate_id, %scope, source_ip = %peer.ip(), ?end, "device gone");
     }
 
@@ -202,25 +191,22 @@ impl Gateway {
         arriving.refuse(connect, turned_away.refusal, self.refusals).await;
     }
 
-    /// No CONNECT came. A device that would have been turned away is still reported: it may be a client that never
-    /// gets as far.
+    /// No CONNECT came. A device that would have been turned away is still reported, as it may be a client that never
+    /// gets as far; so is one that sent something else.
     async fn without_connect(
         &self,
         arriving: Arriving,
         reason: NoConnect,
-        turned_away: Option<TurnedAway>,
+        admission: Result<Admitted, TurnedAway>,
         known: &Known,
     ) {
-        if let Some(turned_away) = &turned_away {
-            self.file(turned_away, None, known);
-        }
-        match reason {
-            NoConnect::Gone => tracing::debug!(peer = %known.peer, "no CONNECT came"),
-            NoConnect::Malformed(error) => {
-                tracing::debug!(peer = %known.peer, %error, "instead of CONNECT came something else");
-                if turned_away.is_none() {
-                    arriving.answer_malformed(error).await;
-                }
+        tracing::debug!(peer = %known.peer, ?reason, "no CONNECT came");
+        match (admission, reason) {
+            (Err(turned_away), _) => self.file(&turned_away, None, known),
+            (Ok(_), NoConnect::Gone) => {}
+            (Ok(admitted), NoConnect::Malformed(error)) => {
+                self.file(&admitted.identity.turned_away(Refusal::ConnectRules), None, known);
+                arriving.answer_malformed(error).await;
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Step 1: the host name of the ClientHello picks the endpoint: whose devices are these, and what is served.
+//! Step 3: the host name of the ClientHello picks the endpoint: whose devices are these, and what is served.
 
 use std::sync::Arc;
 

@@ -134,8 +134,10 @@ impl Gateway {
         let metrics_page = registry;
         let registry = Arc::new(Registry::new(store.clone()));
         let connections = Connections::new();
+        let (refusal_log, refusal_writer) = RefusalLog::new(store.clone());
+        let reporter = Arc::new(Reporter::new(Arc::clone(&metrics), refusal_log));
         let watch =
-            Watch::new(Arc::clone(&registry), Arc::clone(&connections), Arc::clone(&clock), Arc::clone(&metrics));
+            Watch::new(Arc::clone(&registry), Arc::clone(&connections), Arc::clone(&clock), Arc::clone(&reporter));
         metrics_page.register_collector(Box::new(LogLag(Arc::clone(&watch))));
         // Followed before anything is read, so that no change falls between.
         let follower = ChangeFollower::start(store.clone(), clock.now()).await?;
@@ -155,8 +157,6 @@ impl Gateway {
         };
         let broker = Broker::new();
         let just_in_time = JustInTime::new(store.clone(), broker.clone(), Arc::clone(&clock));
-        let (refusal_log, refusal_writer) = RefusalLog::new(store);
-        let reporter = Arc::new(Reporter::new(Arc::clone(&metrics), refusal_log));
         let shared =
             Arc::new(Shared { registry, clock, metrics: Arc::clone(&metrics), reporter: Arc::clone(&reporter) });
         Ok(Arc::new(Self {

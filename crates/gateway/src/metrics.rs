@@ -36,7 +36,7 @@ pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     /// Devices admitted.
     pub(crate) admissions: Counter,
-    /// From ClientHello to the end of the handshake.
+    /// From accept to the end of the handshake.
     pub(crate) handshake: Histogram,
     /// From the end of the handshake to the registry's decision.
     pub(crate) admission: Histogram,

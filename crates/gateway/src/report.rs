@@ -49,7 +49,7 @@ impl Reporter {
                 reason: report.refusal.label().to_owned(),
                 scope: report.scope,
                 client_id: report.client_id.map(clipped),
-                source_ip: report.peer.ip().to_canonical().to_string(),
+                source_ip: report.peer.ip().to_string(),
                 source_port: report.peer.port(),
                 sni: report.sni.map(clipped),
             });
@@ -72,6 +72,14 @@ impl Reporter {
             skipped,
             "device refused"
         );
+    }
+}
+
+impl Reporter {
+    /// Counts `connections` of a certificate that were ended, and writes their event.
+    pub(crate) fn cut(&self, scope: Scope, certificate_id: CertificateId, refusal: Refusal, connections: usize) {
+        self.metrics.cut(refusal, connections);
+        tracing::info!(%scope, %certificate_id, reason = refusal.label(), connections, "connections cut");
     }
 }
 

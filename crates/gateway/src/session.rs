@@ -13,8 +13,9 @@ use bytes::{Buf as _, BytesMut};
 use gatehouse_broker::{CloseReason, Delivery, Mailbox, SessionGuard};
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::time::Clock;
+use gatehouse_domain::validity;
 use gatehouse_mqtt::{Connection, Decoder, Packet, ReasonCode};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_rustls::server::TlsStream;
@@ -30,8 +31,6 @@ use crate::will::Will;
 
 /// How long a socket may take no byte before the device counts as gone.
 const WRITE_STALL: Duration = Duration::from_secs(20);
-/// How long a last word may take.
-const LAST_WORD: Duration = Duration::from_secs(2);
 /// Bytes gathered before they are written.
 const WRITE_BYTES: usize = 32 * 1024;
 
@@ -57,6 +56,8 @@ pub(crate) struct Session {
     pub(crate) will: Option<Box<Will>>,
     /// Bytes to be written.
     pub(crate) outbound: BytesMut,
+    /// Whether nothing may come before them: they begin with CONNACK, or with the rest of a packet.
+    pub(crate) is_committed: bool,
     /// Taken from the mailbox, to be delivered next.
     pub(crate) pending: VecDeque<Delivery>,
     /// What is pending waits for the client's acknowledgements.
@@ -99,16 +100,17 @@ impl Session {
             }
             Err(end) => end,
         };
+        if let End::Refused(refusal) = &end {
+            self.shared.reporter.cut(self.identity.scope(), self.identity.certificate_id(), *refusal, 1);
+        }
         Box::pin(self.part(&end)).await;
         end
     }
 
     async fn part(&mut self, end: &End) {
-        self.say_goodbye(end).await;
+        // The will does not wait for the device to take its leave.
         self.publish_will(end).await;
-        if matches!(end, End::Broke { .. }) {
-            self.outlast().await;
-        }
+        self.say_goodbye(end).await;
     }
 
     async fn live(&mut self) -> Result<std::convert::Infallible, End> {
@@ -141,14 +143,14 @@ impl Session {
     /// When to look at the clock: at the end of the keep-alive or of the certificate's validity, whichever comes first.
     /// Packets do not move the alarm; it finds out that it rang too early.
     fn alarm_at(&self, heard_at: Instant) -> Instant {
-        let left_ms = self.identity.not_after().plus_millis(1_000).millis_since(self.shared.clock.now());
+        let left_ms = validity::ends_at(self.identity.not_after()).millis_since(self.shared.clock.now());
         let validity = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0).max(100));
         let keep_alive_end = heard_at + self.connection.keep_alive_deadline();
         Instant::now().checked_add(validity).map_or(keep_alive_end, |end| end.min(keep_alive_end))
     }
 
     fn has_expired(&self) -> bool {
-        self.shared.clock.now().as_secs() > self.identity.not_after().as_secs()
+        validity::is_over(self.identity.not_after(), self.shared.clock.now())
     }
 
     /// Whether something has arrived that nobody has read yet: a server that was busy must not blame the device.
@@ -181,8 +183,7 @@ impl Session {
     /// Handles every complete packet that has arrived; answers whether there was one.
     async fn handle_inbound(&mut self) -> Result<bool, End> {
         let mut heard = false;
-        // A client of MQTT 3.1.1 does not know the window: what it sends too much waits here, unread.
-        while !self.connection.is_receive_window_full() {
+        loop {
             // Whoever has been cut is not listened to any more, whatever has arrived already.
             if let Some(reason) = self.mailbox.close_reason() {
                 return Err(End::Closed(reason));
@@ -231,64 +232,46 @@ impl Session {
                 return Err(End::Lost);
             }
             self.outbound.advance(count);
+            self.is_committed = !self.outbound.is_empty();
         }
         unless_closed(&self.mailbox, self.stream.flush()).await?;
         self.outbound = BytesMut::new();
         Ok(())
     }
 
-    /// Writes the answers that are still owed, tells the device why the connection ends, where MQTT has a word for it, and
-    /// closes. All of it within [`LAST_WORD`].
+    /// Tells the device why the connection ends, where MQTT has a word for it, and closes.
     async fn say_goodbye(&mut self, end: &End) {
-        let last_word = match end {
-            End::Lost => return self.shut_down().await,
+        match end {
+            End::Lost => return socket::close(&mut self.stream).await,
             // What is left is the rest of what was begun, and is finished: nothing stands against the device.
-            End::Closed(reason @ CloseReason::ServerShutdown) => Some(last_word(*reason)),
-            // The order to close may have come in the middle of a packet, and nothing can follow half of one.
-            End::Closed(_) if !self.outbound.is_empty() => return self.shut_down().await,
+            End::Closed(CloseReason::ServerShutdown) => self.deliver_rest().await,
+            // The order to close may have come in the middle of a packet, or before CONNACK.
+            End::Closed(_) | End::Refused(_) if self.is_committed => return socket::close(&mut self.stream).await,
+            // Whoever is cut is owed nothing.
+            End::Closed(_) | End::Refused(_) => self.outbound.clear(),
+            End::Disconnected { .. } | End::Silent | End::Broke { .. } => {}
+        }
+        let last_word = match end {
+            End::Lost | End::Disconnected { .. } => None,
             End::Closed(reason) => Some(last_word(*reason)),
-            End::Disconnected { .. } => None,
             End::Silent => {
                 Some((ReasonCode::KeepAliveTimeout, "nothing was heard for one and a half keep-alives".to_owned()))
             }
             End::Broke { reason, text } => Some((*reason, text.clone())),
-            End::Refused(refusal) => {
-                // Whoever has lost its rights is owed nothing.
-                self.outbound.clear();
-                Some((reason_code(*refusal), refusal.to_string()))
-            }
+            End::Refused(refusal) => Some((reason_code(*refusal), refusal.to_string())),
         };
         if let Some((reason, text)) = last_word
             && let Some(packet) = self.connection.disconnect(reason, &text)
         {
             self.push(&packet);
         }
-        if !self.outbound.is_empty() {
-            let _peer_gone = timeout(LAST_WORD, async {
-                self.stream.write_all(&self.outbound).await?;
-                self.stream.flush().await
-            })
-            .await;
+        if self.outbound.is_empty() {
+            return socket::close(&mut self.stream).await;
         }
-        self.shut_down().await;
-    }
-
-    async fn shut_down(&mut self) {
-        let _peer_gone = timeout(LAST_WORD, self.stream.shutdown()).await;
-    }
-
-    /// Takes what a device that broke a rule still sends, and throws it away: closing over unread bytes resets the
-    /// connection, and the reset overtakes the last word on its way to a device that is busy sending.
-    async fn outlast(&mut self) {
-        let (tcp, _) = self.stream.get_mut();
-        let mut thrown_away = [0; 4096];
-        let reading = timeout(LAST_WORD, async {
-            while tcp.read(&mut thrown_away).await? > 0 {}
-            Ok::<_, std::io::Error>(())
-        });
-        tokio::select! {
-            _ended = reading => {}
-            _order = self.mailbox.closed() => {}
+        socket::close_with(&mut self.stream, &self.outbound).await;
+        // Who says nothing, or does not listen, is not waited for.
+        if !matches!(end, End::Silent | End::Closed(CloseReason::SlowConsumer)) {
+            socket::outlast(&mut self.stream).await;
         }
     }
 }

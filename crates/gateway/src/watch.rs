@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use gatehouse_domain::admission::admit;
+use gatehouse_domain::admission::stays;
 use gatehouse_domain::certificate::CertificateId;
 use gatehouse_domain::event::Event;
 use gatehouse_domain::limits;
-use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::{Clock, Timestamp};
 use gatehouse_store::ChangeFollower;
@@ -20,8 +19,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::connections::Connections;
-use crate::metrics::Metrics;
 use crate::registry::Registry;
+use crate::report::Reporter;
 
 /// Between attempts to judge while the registry cannot be read.
 const RETRY: Duration = Duration::from_millis(100);
@@ -36,7 +35,7 @@ pub(crate) struct Watch {
     registry: Arc<Registry>,
     connections: Arc<Connections>,
     clock: Arc<dyn Clock>,
-    metrics: Arc<Metrics>,
+    reporter: Arc<Reporter>,
     /// Connected certificates to be judged again. Bounded by what is connected.
     to_judge: Mutex<HashSet<(Scope, CertificateId)>>,
     judging: Notify,
@@ -49,14 +48,14 @@ impl Watch {
         registry: Arc<Registry>,
         connections: Arc<Connections>,
         clock: Arc<dyn Clock>,
-        metrics: Arc<Metrics>,
+        reporter: Arc<Reporter>,
     ) -> Arc<Self> {
         let now = clock.now().as_millis();
         Arc::new(Self {
             registry,
             connections,
             clock,
-            metrics,
+            reporter,
             to_judge: Mutex::new(HashSet::new()),
             judging: Notify::new(),
             followed_at: AtomicI64::new(now),
@@ -128,9 +127,10 @@ impl Watch {
     /// Judges one certificate; answers whether the registry could be read. If not, it is judged again.
     async fn judge_one(&self, scope: Scope, certificate_id: CertificateId) -> bool {
         let verdict = match self.registry.admission(scope, certificate_id).await {
-            // Connections stand on admission by name or by registration alike; only the record can have changed.
-            Ok(Some(record)) => admit(Some(&record.certificate.registration()), true, self.clock.now()),
-            Ok(None) => Err(Refusal::Deleted),
+            Ok(record) => {
+                let registration = record.map(|record| record.certificate.registration());
+                stays(registration.as_ref(), self.clock.now())
+            }
             Err(_) => {
                 self.to_judge.lock().insert((scope, certificate_id));
                 return false;
@@ -138,8 +138,7 @@ impl Watch {
         };
         if let Err(refusal) = verdict {
             let cut = self.connections.cut(scope, certificate_id, refusal);
-            self.metrics.cut(refusal, cut);
-            tracing::info!(%scope, %certificate_id, reason = refusal.label(), connections = cut, "connections cut");
+            self.reporter.cut(scope, certificate_id, refusal, cut);
         }
         true
     }

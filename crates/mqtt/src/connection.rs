@@ -190,13 +190,6 @@ impl Connection {
         self.sent.len()
     }
 
-    /// Are as many publishes of the client unacknowledged as it may have? An MQTT 3.1.1 client does not know the limit:
-    /// do not decode its next packet before some are answered, for one publish more ends the connection.
-    #[must_use]
-    pub fn is_receive_window_full(&self) -> bool {
-        self.received.len() >= usize::from(self.settings.receive_maximum)
-    }
-
     /// The accepting CONNACK. The properties are those of [`Connection::open`], to which the caller adds the assigned
     /// client identifier if it made one.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use gatehouse_broker::{CloseReason, Delivery, Lifetime};
+use gatehouse_broker::{Delivery, Lifetime};
 use gatehouse_mqtt::{Outbound, OutboundMessage};
 
 use super::{End, Session, WRITE_BYTES};
@@ -23,17 +23,10 @@ impl Session {
                 break;
             }
             self.pending = VecDeque::from(taken);
-            match close {
-                None => self.deliver_pending().await?,
-                // What waited for the device is still written, with the goodbye.
-                Some(reason @ CloseReason::ServerShutdown) => {
-                    while let Some(delivery) = self.pending.pop_front() {
-                        self.deliver(&delivery);
-                    }
-                    return Err(End::Closed(reason));
-                }
-                Some(reason) => return Err(End::Closed(reason)),
+            if let Some(reason) = close {
+                return Err(End::Closed(reason));
             }
+            self.deliver_pending().await?;
             if !self.pending.is_empty() || self.outbound.len() >= WRITE_BYTES {
                 break;
             }
@@ -58,6 +51,20 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Gathers all that waits for the device, as far as its window goes: the server stops.
+    pub(super) async fn deliver_rest(&mut self) {
+        if self.refresh().await.is_err() {
+            return;
+        }
+        let mut waiting = Vec::from(std::mem::take(&mut self.pending));
+        let _the_stop = self.mailbox.take(&mut waiting, usize::MAX);
+        for delivery in &waiting {
+            if !self.deliver(delivery) {
+                break;
+            }
+        }
     }
 
     /// Whether the delivery is done with; `false` when it has to wait for room.

@@ -40,6 +40,7 @@ async fn an_mqtt_version_that_is_not_spoken_is_told_in_the_old_form() {
         client.write(&[0x10, 13, 0, 4, b'M', b'Q', b'T', b'T', level, 2, 0, 60, 0, 1, b'd']).await.unwrap();
         assert_eq!(client.answer().await.refused(), [0x20, 2, 0, 1], "{level}");
     }
+    assert_eq!(gate.refusals("connect-rules"), 3);
 }
 
 #[tokio::test]

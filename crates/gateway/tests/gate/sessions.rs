@@ -67,6 +67,27 @@ async fn a_client_id_is_taken_over_by_the_newest_connection() {
 }
 
 #[tokio::test]
+async fn a_busy_device_hears_why_its_connection_ends() {
+    let gate = Gate::open().await;
+    let device = gate.device().await;
+    let pings = [0xc0, 0].repeat(200);
+    let mut first = gate.connect(&device, "dev").await;
+    for round in 0..50 {
+        let (second, ()) = tokio::join!(gate.connect(&device, "dev"), async {
+            // It goes on under the hands of whoever closes.
+            for _ in 0..100 {
+                if first.write(&pings).await.is_err() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        });
+        assert_eq!(first.until_closed().await.map(|(code, _)| code), Some(0x8e), "round {round}");
+        first = second;
+    }
+}
+
+#[tokio::test]
 async fn scopes_know_nothing_of_each_other() {
     let gate = Gate::open().await;
     let device = Device::with_key(Key::P256);
@@ -104,6 +125,28 @@ async fn a_gate_that_stops_tells_its_devices() {
     tokio::join!(gate.stop(), told);
     gate.until(|gate| gate.connections() == 0).await;
     assert!(tokio::net::TcpStream::connect(gate.mqtt).await.is_err(), "still listening");
+}
+
+#[tokio::test]
+async fn a_gate_that_stops_delivers_what_waits() {
+    let gate = Gate::open().await;
+    let mut subscriber = gate.client("subscriber").await;
+    subscriber.subscribe("t").await;
+    let mut publisher = gate.client("publisher").await;
+    // More than is taken out of a mailbox at once, and more than is written at once.
+    let payload = "x".repeat(10_000);
+    for _ in 0..60 {
+        publisher.publish("t", &payload).await;
+    }
+    gate.stop().await;
+    for number in 0..60 {
+        let packet = subscriber.receive().await;
+        assert!(
+            matches!(&packet, Some(Packet::Publish(message)) if message.payload == payload),
+            "{number}: {packet:?}"
+        );
+    }
+    assert_eq!(subscriber.until_closed().await.unwrap().0, 0x8b);
 }
 
 #[tokio::test]
