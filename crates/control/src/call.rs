@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gatehouse_domain::policy::PolicyDocument;
 use gatehouse_domain::scope::{Region, Scope};
@@ -58,6 +59,8 @@ pub struct Call {
     pub now: Timestamp,
     pub(crate) operation: &'static str,
     pub(crate) house: Arc<House>,
+    /// Something was written: the call belongs into the audit trail, whatever its name.
+    pub(crate) has_committed: AtomicBool,
 }
 
 impl Call {
@@ -85,7 +88,9 @@ impl Call {
     /// # Errors
     /// A lost race makes the door run the operation again.
     pub async fn commit(&self, batch: Batch) -> Result<(), Error> {
-        Ok(self.house.store.commit(batch, self.house.clock.now()).await?)
+        self.house.store.commit(batch, self.house.clock.now()).await?;
+        self.has_committed.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// A key pair made ahead, or made now when none is left.

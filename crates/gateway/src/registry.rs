@@ -58,12 +58,7 @@ impl Registry {
         }
         let before = self.things.before_reading();
         let stored = self.store.thing(scope, name).await.map_err(|error| unavailable(&error))?;
-        let facts = stored.map(|thing| ThingFacts {
-            name: thing.name,
-            thing_type_name: thing.thing_type_name,
-            attributes: thing.attributes,
-        });
-        Ok(facts.map(|facts| self.things.put(key, facts, before)))
+        Ok(stored.map(|thing| self.things.put(key, thing.facts(), before)))
     }
 
     /// The documents in force of the policies `names`. One that was deleted meanwhile is left out: deleting needs it

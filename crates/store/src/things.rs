@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use gatehouse_domain::name::ThingName;
+use gatehouse_domain::policy::ThingFacts;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::Timestamp;
 
@@ -28,6 +29,14 @@ pub struct ThingRecord {
     pub principal_count: u32,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+impl ThingRecord {
+    /// What policies may ask of it.
+    #[must_use]
+    pub fn facts(self) -> ThingFacts {
+        ThingFacts { name: self.name, thing_type_name: self.thing_type_name, attributes: self.attributes }
+    }
 }
 
 /// Which things to list; the default is all.

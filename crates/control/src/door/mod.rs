@@ -13,6 +13,7 @@ mod shown;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -137,12 +138,15 @@ impl Door {
             now: self.house.clock.now(),
             operation: route.name,
             house: Arc::clone(&self.house),
+            has_committed: AtomicBool::new(false),
         };
         let resource = (handler.resource)(&call, &input)?;
         trace.resource = Some(resource.clone());
         authorize::authorize(&call, route.name, &resource)?;
 
-        let output = run(&handler, &call, &input).await?;
+        let outcome = run(&handler, &call, &input).await;
+        trace.reads_only &= !call.has_committed.load(Ordering::Relaxed);
+        let output = outcome?;
         self.check_output(route, &output);
         Ok(output)
     }

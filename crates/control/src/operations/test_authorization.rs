@@ -7,11 +7,10 @@ use gatehouse_domain::client_id::ClientId;
 use gatehouse_domain::limits;
 use gatehouse_domain::name::PolicyName;
 use gatehouse_domain::policy::{
-    ConnectAttributes, ConnectionContext, ConnectionFacts, PolicyDocument, Request, ThingFacts, Verdict, explain,
+    ConnectAttributes, ConnectionContext, ConnectionFacts, PolicyDocument, Request, Verdict, explain,
 };
 use gatehouse_domain::thing::{Attachment, associated};
 use gatehouse_pki::certificate::Certificate;
-use gatehouse_store::Page;
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
@@ -157,14 +156,9 @@ async fn simulate(call: &Call, input: &Input) -> Result<(Vec<PolicyName>, Connec
         if let Some(attachment) = associated(&attachments, client_id)
             && let Some(thing) = call.store().thing(call.scope, &attachment.thing_name).await?
         {
-            facts.thing = Some(Arc::new(ThingFacts {
-                name: thing.name,
-                thing_type_name: thing.thing_type_name,
-                attributes: thing.attributes,
-            }));
+            facts.thing = Some(Arc::new(thing.facts()));
         }
-        let page = Page::first(limits::POLICIES_PER_CERTIFICATE);
-        names.extend(call.store().attached_policies(call.scope, id, page).await?.into_iter().map(|(_, name)| name));
+        names.extend(record.policies);
     }
     names.extend(input.policy_names_to_add.iter().cloned());
     names.retain(|name| !input.policy_names_to_skip.contains(name));
