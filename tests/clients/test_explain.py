@@ -275,6 +275,13 @@ def test_policies_that_ask_for_the_host_name(account):
         pass
 
 
+def test_an_endpoint_that_serves_no_mqtt(account):
+    device = account.new_device()
+    host = account.iot.describe_endpoint(endpointType="iot:Jobs")["endpointAddress"]
+    told = explain(account, device, "--client-id", "device", "--endpoint", host)
+    assert not told["couldConnect"] and reasons(told) == ["wrong-endpoint"]
+
+
 def test_without_a_client_id_the_names_of_its_things_are_tried(account):
     device = account.new_device(is_attached=False)
     names = ["explained-allowed", "explained-other"]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 use gatehouse_domain::certificate::CertificateId;
 use gatehouse_domain::client_id::ClientId;
-use gatehouse_domain::endpoint::EndpointName;
+use gatehouse_domain::endpoint::{EndpointName, EndpointType};
 use gatehouse_domain::scope::{AccountId, Scope};
 use gatehouse_pki::certificate::Certificate;
 use gatehouse_store::RefusalRecord;
@@ -53,6 +53,8 @@ pub(super) struct Subject {
     pub(super) client_id: Option<ClientId>,
     /// The endpoint it is to connect to, when that was given.
     pub(super) endpoint: Option<Arc<str>>,
+    /// What is served there.
+    pub(super) endpoint_type: EndpointType,
 }
 
 #[derive(Serialize)]
@@ -98,7 +100,7 @@ pub(crate) async fn run(config: Config, options: Options) -> Result<(), Failure>
 }
 
 async fn explain(opened: &Opened, config: &Config, options: &Options) -> Result<Explanation, Failure> {
-    let subject = subject(opened, options).await?;
+    let subject = subject(opened, config, options).await?;
     let scopes = scopes(opened, config, options, subject.id).await?;
     let mut places = Vec::with_capacity(scopes.len());
     for scope in scopes {
@@ -120,12 +122,14 @@ async fn explain(opened: &Opened, config: &Config, options: &Options) -> Result<
 }
 
 /// Reads the certificate that is asked about.
-async fn subject(opened: &Opened, options: &Options) -> Result<Subject, Failure> {
+async fn subject(opened: &Opened, config: &Config, options: &Options) -> Result<Subject, Failure> {
     let client_id = match options.client_id.as_deref() {
         Some(text) => Some(ClientId::parse(text).map_err(|error| Failure::configuration(error.to_string()))?),
         None => None,
     };
     let endpoint = options.endpoint.as_deref().map(Arc::from);
+    let name = options.endpoint.as_deref().and_then(|host| EndpointName::parse(host, &config.domain));
+    let endpoint_type = name.map_or(EndpointType::DataAts, |name| name.endpoint_type);
     if let Ok(id) = options.certificate.parse::<CertificateId>() {
         let mut certificate = None;
         for (scope, _) in opened.store.certificate_scopes(id).await? {
@@ -134,7 +138,7 @@ async fn subject(opened: &Opened, options: &Options) -> Result<Subject, Failure>
                 break;
             }
         }
-        return Ok(Subject { id, certificate, client_id, endpoint });
+        return Ok(Subject { id, certificate, client_id, endpoint, endpoint_type });
     }
     let path = Path::new(&options.certificate);
     let refused = |why: String| {
@@ -142,7 +146,7 @@ async fn subject(opened: &Opened, options: &Options) -> Result<Subject, Failure>
     };
     let pem = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
     let certificate = Certificate::from_pem(&pem).map_err(|refusal| refused(refusal.to_string()))?;
-    Ok(Subject { id: certificate.id(), certificate: Some(certificate), client_id, endpoint })
+    Ok(Subject { id: certificate.id(), certificate: Some(certificate), client_id, endpoint, endpoint_type })
 }
 
 /// Where to look: the endpoint's scope, the account's, those that have the certificate, or else all.

@@ -8,7 +8,7 @@ use gatehouse_domain::ca::{FirstContact, auto_register};
 use gatehouse_domain::certificate::{CertificateMode, CertificateStatus};
 use gatehouse_domain::client_id::ClientId;
 use gatehouse_domain::policy::{
-    ConnectAttributes, ConnectionContext, ConnectionFacts, Decision, PolicyDocument, Request, ThingFacts, evaluate,
+    ConnectAttributes, ConnectionContext, ConnectionFacts, Decision, PolicyDocument, Request, evaluate,
 };
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
@@ -64,6 +64,9 @@ pub(super) async fn find(opened: &Opened, subject: &Subject, scope: Scope) -> Re
         }
         findings.push(finding);
     }
+    if !subject.endpoint_type.serves_mqtt() {
+        findings.push(Finding::obstacle(Refusal::WrongEndpoint, mending(Refusal::WrongEndpoint, subject, scope)));
+    }
     let is_sni_only = registration.is_some_and(|registration| registration.mode == CertificateMode::SniOnly);
     if is_sni_only && subject.endpoint.is_none() {
         findings.push(Finding {
@@ -93,7 +96,9 @@ fn mending(refusal: Refusal, subject: &Subject, scope: Scope) -> Option<String> 
         Refusal::NotRegistered => Some(format!(
             "aws iot register-certificate-without-ca --region {region} --status ACTIVE --certificate-pem file://<PEM file>"
         )),
-        Refusal::SniOnly => Some(format!("aws iot describe-endpoint --region {region} --endpoint-type iot:Data-ATS")),
+        Refusal::SniOnly | Refusal::WrongEndpoint => {
+            Some(format!("aws iot describe-endpoint --region {region} --endpoint-type iot:Data-ATS"))
+        }
         _ => None,
     }
 }
@@ -191,11 +196,7 @@ async fn policies(
         if let Some(attachment) = associated(&attachments, client_id.as_str())
             && let Some(thing) = opened.store.thing(scope, &attachment.thing_name).await?
         {
-            facts.thing = Some(Arc::new(ThingFacts {
-                name: thing.name,
-                thing_type_name: thing.thing_type_name,
-                attributes: thing.attributes,
-            }));
+            facts.thing = Some(Arc::new(thing.facts()));
         }
         let resource = format!("{}client/{client_id}", Prefix(&scope));
         let context = ConnectionContext::connecting(&facts, now, ConnectAttributes::default());
