@@ -4,7 +4,7 @@
 //! by the facts of AWS's model ([`facts`]), asks the caller's policy, runs the operation and words the answer.
 //! [`operations`] is the other half: one file for each operation, reading load, decide, save, announce.
 //!
-//! Invariant: an operation touches nothing outside its [`call::Call`]'s scope and writes only through one commit.
+//! Invariant: an operation touches nothing outside its [`call::Call`]'s scope and writes only through [`call::Call::commit`].
 
 pub mod access_key;
 pub mod call;

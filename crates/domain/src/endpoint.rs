@@ -34,6 +34,23 @@ impl EndpointType {
         }
     }
 
+    /// What ends the first label of a host name of this type, and the labels between it and the Region.
+    const fn labels(self) -> (&'static str, &'static str) {
+        match self {
+            Self::DataAts => ("-ats", "iot"),
+            Self::Data => ("", "iot"),
+            Self::Jobs => ("", "jobs.iot"),
+            Self::CredentialProvider => ("", "credentials.iot"),
+        }
+    }
+
+    /// The wildcard that covers every host name of this type in a Region, for the server's certificate.
+    #[must_use]
+    pub fn wildcard(self, region: Region, domain: &str) -> String {
+        let (_, middle) = self.labels();
+        format!("*.{middle}.{region}.{domain}")
+    }
+
     /// Whether devices speak MQTT here.
     #[must_use]
     pub const fn serves_mqtt(self) -> bool {
@@ -109,12 +126,8 @@ impl EndpointName {
     #[must_use]
     pub fn host(&self, domain: &str) -> String {
         let Self { endpoint_type, prefix, region } = self;
-        match endpoint_type {
-            EndpointType::DataAts => format!("{prefix}-ats.iot.{region}.{domain}"),
-            EndpointType::Data => format!("{prefix}.iot.{region}.{domain}"),
-            EndpointType::Jobs => format!("{prefix}.jobs.iot.{region}.{domain}"),
-            EndpointType::CredentialProvider => format!("{prefix}.credentials.iot.{region}.{domain}"),
-        }
+        let (suffix, middle) = endpoint_type.labels();
+        format!("{prefix}{suffix}.{middle}.{region}.{domain}")
     }
 
     /// Reads a host name under `domain`. Host names compare without case (RFC 4343).
@@ -149,6 +162,8 @@ mod tests {
                 let host = name.host(domain);
                 assert_eq!(EndpointName::parse(&host, domain), Some(name.clone()), "{host}");
                 assert_eq!(EndpointName::parse(&host.to_uppercase(), domain), Some(name.clone()), "{host}");
+                let wildcard = name.endpoint_type.wildcard(name.region, domain);
+                assert_eq!(host.split_once('.').map(|(_, rest)| rest), wildcard.strip_prefix("*."), "{host}");
             }
         }
     }

@@ -45,7 +45,7 @@ use gatehouse_store::{ChangeFollower, Store};
 
 pub use crate::connect::RefusalStyle;
 pub use crate::endpoint::SniPolicy;
-pub use crate::tls::{Alpn, ServerChain, ServerChains};
+pub use crate::tls::{Alpn, ServerChains};
 
 use crate::admission::Admission;
 use crate::arrivals::Arrivals;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gatehouse_domain::limits;
+use gatehouse_pki::authority::ServerChain;
 use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::{Acceptor, ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache};
 use rustls::sign::CertifiedKey;
@@ -24,14 +26,6 @@ const ALPN_MQTT: &[u8] = b"x-amzn-mqtt-ca";
 const SEND_BUFFER_BYTES: usize = 16 * 1024;
 /// Sessions kept for resumption when it is switched on.
 const SESSIONS: usize = 100_000;
-
-/// A server chain with its key.
-pub struct ServerChain {
-    /// DER certificates, leaf first.
-    pub chain: Vec<Vec<u8>>,
-    /// PKCS#8 DER.
-    pub key: Vec<u8>,
-}
 
 /// The two chains that are served, by what the client can verify.
 pub struct ServerChains {
@@ -192,8 +186,7 @@ fn configurations(
     chains: ServerChains,
     resumption: bool,
 ) -> Result<(ServerConfig, ServerConfig), rustls::Error> {
-    let resolver =
-        Arc::new(ChainByScheme { ecdsa: certified(provider, chains.ecdsa)?, rsa: certified(provider, chains.rsa)? });
+    let resolver = Arc::new(ChainByScheme { ecdsa: certified(&chains.ecdsa)?, rsa: certified(&chains.rsa)? });
     let verifier = Arc::new(ProofOfPossession::new(provider.signature_verification_algorithms));
     let mut without_alpn = ServerConfig::builder_with_provider(Arc::clone(provider))
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
@@ -213,10 +206,10 @@ fn configurations(
     Ok((without_alpn, with_alpn))
 }
 
-fn certified(provider: &CryptoProvider, chain: ServerChain) -> Result<Arc<CertifiedKey>, rustls::Error> {
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(chain.key));
-    let key = provider.key_provider.load_private_key(key)?;
-    let certified = CertifiedKey::new(chain.chain.into_iter().map(CertificateDer::from).collect(), key);
+fn certified(chain: &ServerChain) -> Result<Arc<CertifiedKey>, rustls::Error> {
+    // Borrowed: the key leaves no copy behind.
+    let key = any_supported_type(&PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(chain.key.as_slice())))?;
+    let certified = CertifiedKey::new(chain.chain.iter().cloned().map(CertificateDer::from).collect(), key);
     certified.keys_match()?;
     Ok(Arc::new(certified))
 }

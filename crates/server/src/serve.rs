@@ -1,5 +1,6 @@
 //! Wires the house together and serves it: the binary's one list of parts.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use gatehouse_control::key_pairs::KeyPairs;
 use gatehouse_control::page::MarkerKey;
 use gatehouse_domain::endpoint::EndpointType;
 use gatehouse_domain::scope::{AccountId, Scope};
-use gatehouse_gateway::{Alpn, Gateway, GatewaySettings, ServerChain, ServerChains};
+use gatehouse_domain::time::Timestamp;
+use gatehouse_gateway::{Alpn, Gateway, GatewaySettings, ServerChains};
 use gatehouse_pki::authority::{Authority, ServerKey};
 use gatehouse_store::{DataDirLock, Store, lock_data_dir};
 use prometheus_client::registry::Registry;
@@ -121,7 +123,7 @@ async fn open_gateway(config: &Config, opened: &Opened, registry: &mut Registry)
         resumption: config.tls.resumption,
         first: Scope::new(AccountId::FIRST, region),
     };
-    let chains = server_chains(config, &opened.authority, opened)?;
+    let chains = server_chains(config, &opened.authority, opened.clock.now())?;
     Gateway::open(settings, opened.store.clone(), Arc::clone(&opened.clock), chains, registry)
         .await
         .map_err(|error| Failure::other(error.to_string()))
@@ -148,42 +150,18 @@ fn open_api(config: &Config, opened: &Opened, registry: Registry, gateway: Arc<G
     }))
 }
 
-/// Certificates for every name that devices may use.
-fn server_chains(config: &Config, authority: &Authority, opened: &Opened) -> Result<ServerChains, Failure> {
-    issue_server_chains(config, authority, opened.clock.now())
-}
-
-fn issue_server_chains(
-    config: &Config,
-    authority: &Authority,
-    now: gatehouse_domain::time::Timestamp,
-) -> Result<ServerChains, Failure> {
-    let names = server_names(config);
+/// Certificates for every name that devices may use: `localhost`, and a wildcard for each kind of endpoint in each Region.
+fn server_chains(config: &Config, authority: &Authority, now: Timestamp) -> Result<ServerChains, Failure> {
+    let mut names = BTreeSet::from(["localhost".to_owned()]);
+    for region in &config.regions {
+        names.extend(EndpointType::ALL.map(|endpoint_type| endpoint_type.wildcard(*region, &config.domain)));
+    }
+    let names = Vec::from_iter(names);
     let ips = [std::net::IpAddr::from([127, 0, 0, 1]), std::net::IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])];
     let chain = |kind: ServerKey| {
-        authority
-            .server_chain(kind, &names, &ips, now)
-            .map(|chain| ServerChain { chain: chain.chain, key: chain.key.to_vec() })
-            .map_err(|error| Failure::other(error.to_string()))
+        authority.server_chain(kind, &names, &ips, now).map_err(|error| Failure::other(error.to_string()))
     };
     Ok(ServerChains { ecdsa: chain(ServerKey::P256)?, rsa: chain(ServerKey::Rsa2048)? })
-}
-
-/// `localhost`, and a wildcard for each kind of endpoint in each Region.
-fn server_names(config: &Config) -> Vec<String> {
-    let mut names = vec!["localhost".to_owned()];
-    for region in &config.regions {
-        for endpoint_type in EndpointType::ALL {
-            let middle = match endpoint_type {
-                EndpointType::DataAts | EndpointType::Data => "iot",
-                EndpointType::Jobs => "jobs.iot",
-                EndpointType::CredentialProvider => "credentials.iot",
-            };
-            names.push(format!("*.{middle}.{region}.{}", config.domain));
-        }
-    }
-    names.dedup();
-    names
 }
 
 /// Server certificates are made anew long before they end, under running connections.
@@ -195,7 +173,7 @@ async fn renew_server_chains(
 ) {
     loop {
         tokio::time::sleep(RENEWAL).await;
-        let renewed = issue_server_chains(&config, &authority, clock.now())
+        let renewed = server_chains(&config, &authority, clock.now())
             .map_err(|failure| failure.to_string())
             .and_then(|chains| gateway.renew(chains).map_err(|error| error.to_string()));
         if let Err(error) = renewed {

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 
 use gatehouse_mqtt::packet::Connect;
 use gatehouse_mqtt::{Packet, Version, encode};
+use gatehouse_pki::authority::ServerChain;
 use rustls::SignatureScheme as S;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -214,8 +215,7 @@ async fn renewed_server_chains_hold_from_the_next_connection_on() {
     let leaf = |client: &crate::harness::Client| client.stream.get_ref().1.peer_certificates().unwrap()[0].clone();
     let former = leaf(&before);
     let new = Device::with_key(Key::P256);
-    let chain =
-        || gatehouse_gateway::ServerChain { chain: vec![new.chain[0].to_vec()], key: new.key.secret_der().to_vec() };
+    let chain = || ServerChain { chain: vec![new.chain[0].to_vec()], key: new.key.secret_der().to_vec().into() };
     gate.gateway.renew(gatehouse_gateway::ServerChains { ecdsa: chain(), rsa: chain() }).unwrap();
     let after = gate.connect(&device, "after").await;
     assert_eq!(leaf(&after), new.chain[0]);
@@ -223,7 +223,7 @@ async fn renewed_server_chains_hold_from_the_next_connection_on() {
     before.hears_nothing().await;
 
     // A key that does not belong to the certificate is not served.
-    let wrong = || gatehouse_gateway::ServerChain { key: device.key.secret_der().to_vec(), ..chain() };
+    let wrong = || ServerChain { key: device.key.secret_der().to_vec().into(), ..chain() };
     assert!(gate.gateway.renew(gatehouse_gateway::ServerChains { ecdsa: wrong(), rsa: wrong() }).is_err());
     assert_eq!(leaf(&gate.connect(&device, "still").await), new.chain[0]);
 }

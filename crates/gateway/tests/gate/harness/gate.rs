@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use gatehouse_domain::certificate::CertificateStatus;
 use gatehouse_domain::endpoint::{EndpointName, EndpointType};
 use gatehouse_domain::scope::Scope;
-use gatehouse_gateway::{Alpn, Gateway, GatewaySettings, RefusalStyle, ServerChain, ServerChains, SniPolicy};
+use gatehouse_gateway::{Alpn, Gateway, GatewaySettings, RefusalStyle, ServerChains, SniPolicy};
+use gatehouse_pki::authority::ServerChain;
 use gatehouse_store::AccountRecord;
 use prometheus_client::registry::Registry;
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256};
@@ -210,7 +211,9 @@ fn server_chains() -> ServerChains {
             (certificate.der().to_vec(), key.serialize_der())
         })
     });
-    let chain =
-        |(certificate, key): &(Vec<u8>, Vec<u8>)| ServerChain { chain: vec![certificate.clone()], key: key.clone() };
+    let chain = |(certificate, key): &(Vec<u8>, Vec<u8>)| ServerChain {
+        chain: vec![certificate.clone()],
+        key: key.clone().into(),
+    };
     ServerChains { ecdsa: chain(ecdsa), rsa: chain(rsa) }
 }
