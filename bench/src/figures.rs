@@ -19,7 +19,7 @@ pub(crate) struct Figure {
     pub(crate) reach: Option<Reach>,
 }
 
-/// What is to be reached ("Numbers to reach" of the design).
+/// What is to be reached.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Reach {
     /// Gatehouse against the bare server.

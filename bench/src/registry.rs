@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use gatehouse_domain::admission::Registration;
 use gatehouse_domain::certificate::{CertificateId, CertificateMode, CertificateStatus};
 use gatehouse_domain::name::PolicyName;
 use gatehouse_domain::scope::{AccountId, Scope};
@@ -180,22 +181,10 @@ fn add(
     pem: &str,
     now: Timestamp,
 ) -> Outcome {
-    let record = CertificateRecord {
-        scope: scope()?,
-        certificate_id,
-        status: CertificateStatus::Active,
-        mode: CertificateMode::Default,
-        ca_certificate_id: None,
-        previous_owned_by: None,
-        generation_id: "8d3f6f0e-3a3c-4a65-9f3e-6a0a4a0b7c11".to_owned(),
-        customer_version: 1,
-        created_at: now,
-        last_modified_at: now,
-        not_before,
-        not_after,
-        policy_count: 0,
-        thing_count: 0,
-    };
+    let registration =
+        Registration { status: CertificateStatus::Active, mode: CertificateMode::Default, not_before, not_after };
+    let generation_id = "8d3f6f0e-3a3c-4a65-9f3e-6a0a4a0b7c11".to_owned();
+    let record = CertificateRecord::new(scope()?, certificate_id, registration, generation_id, now);
     batch.insert_certificate(&record, pem);
     batch.attach_policy(record.scope, &policy_name()?, certificate_id, now);
     Ok(())

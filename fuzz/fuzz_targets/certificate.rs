@@ -6,6 +6,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use gatehouse_domain::limits;
 use gatehouse_domain::time::Timestamp;
 use gatehouse_pki::ca::CaCertificate;
 use gatehouse_pki::certificate::Certificate;
@@ -23,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
         if let Ok(again) = Certificate::from_pem(&certificate.to_pem()) {
             assert_eq!(again, certificate);
         } else {
-            assert!(certificate.to_pem().len() > 65_536);
+            assert!(certificate.to_pem().len() > limits::CERTIFICATE_PEM_CHARACTERS);
         }
     }
     present(data);
@@ -67,7 +68,7 @@ fn present(data: &[u8]) {
     let Ok(presented) = PresentedChain::from_der(certificates.iter().copied()) else { return };
     let device = presented.device();
     assert_eq!(device.der(), certificates[0]);
-    assert!(presented.issuers().len() < 10);
+    assert!(presented.issuers().len() < limits::CHAIN_CERTIFICATES);
     ask(device);
     let read = certificates.iter().filter_map(|der| Certificate::from_der(der).ok());
     let registered: Vec<_> = read.filter_map(|read| CaCertificate::from_certificate(read, NOW).ok()).collect();

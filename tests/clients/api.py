@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import urllib.request
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from unittest.mock import patch
@@ -75,10 +74,3 @@ def call(account: Account, method: str, target: str, body: dict | bytes = b"", *
     """Signs and sends."""
     content = json.dumps(body).encode() if isinstance(body, dict) else body
     return send(account, method, target, content, sign(account, method, target, content, **how))
-
-
-def page(url: str) -> tuple[int, str]:
-    """A page that needs no signature; answers status and text."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with direct.open(url, timeout=ANSWERED_WITHIN_S) as answer:
-        return answer.status, answer.read().decode()

@@ -28,22 +28,6 @@ def handshake(port: int, *, server_name: str | None, root_ca, device=None, optio
     )
 
 
-def curl(host: str, port: int, path: str, *, root_ca, device=None, options=()) -> tuple[int, str]:
-    """`curl` to a device endpoint by its real name, led to loopback; answers status and body."""
-    own = [] if device is None else ["--cert", device.certificate, "--key", device.key]
-    done = subprocess.run(
-        ["curl", "--silent", "--show-error", "--max-time", "30", "--noproxy", "*", "--cacert", root_ca, *own]
-        + ["--connect-to", f"{host}:{port}:127.0.0.1:{port}", "--write-out", "\n%{http_code}", *options]
-        + [f"https://{host}:{port}{path}"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, f"curl ended with {done.returncode}:\n{done.stderr}"
-    body, _, status = done.stdout.rpartition("\n")
-    return int(status), body
-
-
 def mosquitto(program: str, port: int, *, root_ca, device, options=()) -> subprocess.CompletedProcess:
     """`mosquitto_pub` or `mosquitto_sub`, whatever comes of it.
 
