@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::command::{Outcome, fail, read_file, root};
 use crate::workspace::default_runs;
 
-/// Pages at the top.
-const TOP_PAGES: &[&str] = &["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
+/// Pages that must exist, besides those in docs.
+const PAGES: &[&str] = &["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "bench/README.md", "fuzz/README.md"];
 
 /// What a path of the repository begins with. Folders that do not exist any more must stay, or their names pass unseen.
 const TOP_FOLDERS: &[&str] = &[".cargo", ".ci", "bench", "crates", "docs", "examples", "fuzz", "tests", "xtask"];
@@ -15,7 +15,7 @@ const TOP_FOLDERS: &[&str] = &[".cargo", ".ci", "bench", "crates", "docs", "exam
 pub(crate) fn check() -> Outcome {
     let mut findings = Vec::new();
     let mut pages: Vec<PathBuf> = Vec::new();
-    for name in TOP_PAGES {
+    for name in PAGES {
         let page = root().join(name);
         if page.is_file() { pages.push(page) } else { findings.push(format!("{name} is missing")) }
     }
