@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::certificate::{CertificateMode, CertificateStatus, UnknownWord};
+use crate::certificate::{CertificateMode, CertificateStatus, Claimed, UnknownWord, claim};
 use crate::limits;
 use crate::scope::Scope;
 use crate::time::Timestamp;
@@ -196,9 +196,6 @@ pub enum ClaimRefusal {
 /// RegisterCACertificate: may `scope` have this CA in `mode`? `registered` are the scopes that have it, `same_subject` is
 /// the number of CA certificates with its subject in `scope`.
 ///
-/// One account of a Region has it in DEFAULT mode. SNI_ONLY registrations elsewhere neither prevent that nor are prevented
-/// by it: they are made without any proof, so a stranger could otherwise shut out the owner of the key.
-///
 /// # Errors
 /// The first [`ClaimRefusal`] that stands against it.
 pub fn may_claim(
@@ -207,13 +204,10 @@ pub fn may_claim(
     mode: CertificateMode,
     same_subject: usize,
 ) -> Result<(), ClaimRefusal> {
-    if registered.iter().any(|(other, _)| *other == scope) {
-        return Err(ClaimRefusal::AlreadyRegistered);
-    }
-    let is_claim = |mode| mode == CertificateMode::Default;
-    if is_claim(mode) && registered.iter().any(|(other, mode)| other.region == scope.region && is_claim(*mode)) {
-        return Err(ClaimRefusal::ClaimedElsewhere);
-    }
+    claim(registered, scope, mode).map_err(|claimed| match claimed {
+        Claimed::Here => ClaimRefusal::AlreadyRegistered,
+        Claimed::Elsewhere => ClaimRefusal::ClaimedElsewhere,
+    })?;
     if same_subject >= limits::CA_CERTIFICATES_PER_SUBJECT {
         return Err(ClaimRefusal::SubjectLimit);
     }
@@ -298,11 +292,28 @@ pub struct Issuer {
     pub not_after: Timestamp,
 }
 
+/// Why a CA vouches for no new certificate, however it is to be registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VouchRefusal {
+    /// It is INACTIVE.
+    Inactive,
+    /// It is outside its validity.
+    OutsideValidity,
+}
+
 impl Issuer {
-    /// Whether it is within its validity at `now`.
-    #[must_use]
-    pub const fn is_valid_at(&self, now: Timestamp) -> bool {
-        validity::contains(self.not_before, self.not_after, now)
+    /// Does it vouch for new certificates at `now`?
+    ///
+    /// # Errors
+    /// The first [`VouchRefusal`] that stands against it.
+    pub fn vouches(&self, now: Timestamp) -> Result<(), VouchRefusal> {
+        if self.status == CaStatus::Inactive {
+            return Err(VouchRefusal::Inactive);
+        }
+        if !validity::contains(self.not_before, self.not_after, now) {
+            return Err(VouchRefusal::OutsideValidity);
+        }
+        Ok(())
     }
 }
 
@@ -360,14 +371,12 @@ pub fn auto_register(
     if !contact.endpoint_named {
         return Err(AutoRegistrationRefusal::EndpointNotNamed);
     }
-    if ca.status == CaStatus::Inactive {
-        return Err(AutoRegistrationRefusal::CaInactive);
-    }
+    ca.vouches(now).map_err(|refusal| match refusal {
+        VouchRefusal::Inactive => AutoRegistrationRefusal::CaInactive,
+        VouchRefusal::OutsideValidity => AutoRegistrationRefusal::CaOutsideValidity,
+    })?;
     if !ca.auto_registration.is_enabled() {
         return Err(AutoRegistrationRefusal::AutoRegistrationDisabled);
-    }
-    if !ca.is_valid_at(now) {
-        return Err(AutoRegistrationRefusal::CaOutsideValidity);
     }
     if !validity::contains(contact.not_before, contact.not_after, now) {
         return Err(AutoRegistrationRefusal::OutsideValidity);

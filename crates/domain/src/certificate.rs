@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::scope::Scope;
+
 pub use transfer::{Offer, Transfer, TransferEnd, TransferEndRefusal, TransferRefusal, TransferState, begin_transfer};
 
 /// The SHA-256 of a certificate's DER: how the registry names it. Printed as 64 lower-case hex digits.
@@ -295,6 +297,33 @@ pub const fn may_delete(deletion: Deletion) -> Result<(), DeletionRefusal> {
     }
     if deletion.attached_policies > 0 && !deletion.force {
         return Err(DeletionRefusal::PoliciesAttached);
+    }
+    Ok(())
+}
+
+/// Who has what a scope wants to register: a certificate, or a CA certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// The scope itself.
+    Here,
+    /// Another account of the Region, in DEFAULT mode.
+    Elsewhere,
+}
+
+/// May `scope` register it in `mode`? `registered` are the scopes that have it.
+///
+/// One account of a Region has it in DEFAULT mode. SNI_ONLY registrations elsewhere neither prevent that nor are prevented
+/// by it: they are made without any proof, so a stranger could otherwise shut out the owner of the key.
+///
+/// # Errors
+/// Who has it.
+pub fn claim(registered: &[(Scope, CertificateMode)], scope: Scope, mode: CertificateMode) -> Result<(), Claimed> {
+    if registered.iter().any(|(other, _)| *other == scope) {
+        return Err(Claimed::Here);
+    }
+    let claims = |mode| mode == CertificateMode::Default;
+    if claims(mode) && registered.iter().any(|(other, mode)| other.region == scope.region && claims(*mode)) {
+        return Err(Claimed::Elsewhere);
     }
     Ok(())
 }

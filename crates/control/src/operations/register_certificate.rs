@@ -2,8 +2,8 @@
 
 use gatehouse_domain::admission::Registration;
 use gatehouse_domain::arn::Arn;
-use gatehouse_domain::ca::CaStatus;
-use gatehouse_domain::certificate::{CertificateId, CertificateMode, CertificateStatus, register_status};
+use gatehouse_domain::ca::VouchRefusal;
+use gatehouse_domain::certificate::{CertificateId, CertificateMode, CertificateStatus, Claimed, claim, register_status};
 use gatehouse_domain::event::Event;
 use gatehouse_pki::ca::CaCertificate;
 use gatehouse_pki::certificate::Certificate;
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::call::Call;
 use crate::error::{Code, Error};
 use crate::operation::Operation;
+use crate::operations::register_certificate_without_ca::refuse_registered;
 
 /// The operation.
 pub struct RegisterCertificate;
@@ -53,28 +54,22 @@ impl Operation for RegisterCertificate {
             .map_err(|refusal| Error::refused(Code::CertificateStateException, refusal.to_string()))?;
         let certificate_id = certificate.id();
         let arn = Arn::certificate(call.scope, certificate_id);
-        if call.store().certificate(call.scope, certificate_id).await?.is_some() {
-            return Err(Error::already_exists(
-                "The certificate is already provisioned or registered",
-                certificate_id.to_string(),
-                &arn,
-            ));
-        }
+        refuse_registered(call, certificate_id, &arn).await?;
         // Before the search for the CA: a signature of an algorithm that is not accepted is nobody's, and the caller is to
         // learn why.
         certificate
             .check_registrable(call.now)
             .map_err(|refusal| invalid(format!("the certificate is refused: {refusal}")))?;
         let ca = issuer(call, &certificate, input.ca_certificate_pem.as_deref()).await?;
-        if ca.status == CaStatus::Inactive {
-            return Err(Error::refused(
+        ca.issuer().vouches(call.now).map_err(|refusal| match refusal {
+            VouchRefusal::Inactive => Error::refused(
                 Code::CertificateStateException,
                 format!("CA certificate {} is INACTIVE: activate it before registering its certificates", ca.certificate_id),
-            ));
-        }
-        if !ca.issuer().is_valid_at(call.now) {
-            return Err(invalid("the CA certificate that signed the certificate is outside its validity period"));
-        }
+            ),
+            VouchRefusal::OutsideValidity => {
+                invalid("the CA certificate that signed the certificate is outside its validity period")
+            }
+        })?;
         refuse_claimed(call, certificate_id, ca.mode).await?;
 
         let registration = Registration {
@@ -153,17 +148,12 @@ fn one_of(signers: Vec<CaCertificateRecord>) -> Result<CaCertificateRecord, Erro
     }
 }
 
-/// In DEFAULT mode a certificate lives in one account of a Region.
 async fn refuse_claimed(call: &Call, id: CertificateId, mode: CertificateMode) -> Result<(), Error> {
-    if mode == CertificateMode::SniOnly {
-        return Ok(());
+    match claim(&call.store().certificate_scopes(id).await?, call.scope, mode) {
+        Err(Claimed::Elsewhere) => Err(Error::invalid("This request is not valid")),
+        // One that the scope has got since it was looked for is met at the commit.
+        Ok(()) | Err(Claimed::Here) => Ok(()),
     }
-    let elsewhere = call.store().certificate_scopes(id).await?;
-    // One that the scope has got since it was looked for is met at the commit.
-    let is_claimed = |(scope, other): &(gatehouse_domain::scope::Scope, CertificateMode)| {
-        *scope != call.scope && scope.region == call.scope.region && *other == CertificateMode::Default
-    };
-    if elsewhere.iter().any(is_claimed) { Err(Error::invalid("This request is not valid")) } else { Ok(()) }
 }
 
 fn no_ca() -> Error {

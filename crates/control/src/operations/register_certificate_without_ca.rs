@@ -49,13 +49,7 @@ impl Operation for RegisterCertificateWithoutCA {
             .map_err(|refusal| refused(format!("the certificate is refused: {refusal}")))?;
         let certificate_id = certificate.id();
         let arn = Arn::certificate(call.scope, certificate_id);
-        if call.store().certificate(call.scope, certificate_id).await?.is_some() {
-            return Err(Error::already_exists(
-                "The certificate is already provisioned or registered",
-                certificate_id.to_string(),
-                &arn,
-            ));
-        }
+        refuse_registered(call, certificate_id, &arn).await?;
 
         let registration = Registration {
                 status,
@@ -69,5 +63,17 @@ impl Operation for RegisterCertificateWithoutCA {
         batch.announce(Event::Certificate { scope: call.scope, certificate_id });
         call.commit(batch).await?;
         Ok(Output { certificate_arn: arn.to_string(), certificate_id })
+    }
+}
+
+/// A certificate is registered once in a scope.
+pub(super) async fn refuse_registered(call: &Call, id: CertificateId, arn: &Arn) -> Result<(), Error> {
+    match call.store().certificate(call.scope, id).await? {
+        Some(_) => Err(Error::already_exists(
+            "The certificate is already provisioned or registered",
+            id.to_string(),
+            arn,
+        )),
+        None => Ok(()),
     }
 }
