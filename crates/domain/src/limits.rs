@@ -83,12 +83,20 @@ pub const SUBSCRIPTIONS_PER_CONNECTION: usize = 50;
 pub const IN_FLIGHT: u16 = 100;
 /// Topic aliases per direction.
 pub const TOPIC_ALIASES: u16 = 8;
+/// Message Expiry Interval, in seconds; longer ones count as this.
+pub const MESSAGE_EXPIRY_SECS: u32 = 604_800;
 /// Content Type of a message, in bytes.
 pub const CONTENT_TYPE_BYTES: usize = 256;
 /// Correlation Data of a message, in bytes.
 pub const CORRELATION_DATA_BYTES: usize = 8 * 1024;
 /// User Properties of a packet together, in bytes.
 pub const USER_PROPERTIES_BYTES: usize = 8 * 1024;
+/// How long a session outlives its connection at most, in seconds.
+pub const SESSION_EXPIRY_SECS: u32 = 3_600;
+/// Messages waiting in the store for one session; more are dropped. (Ours.)
+pub const QUEUED_PER_SESSION: u32 = 100_000;
+/// Retained messages of a scope.
+pub const RETAINED_MESSAGES: u32 = 500_000;
 /// Messages waiting for one connection's socket; more are dropped (QoS 0) or end the connection (QoS 1). (Ours.)
 pub const OUTBOUND_QUEUE: usize = 1_000;
 /// Bytes of messages waiting for one connection's socket; the same happens beyond. (Ours: 16 s of AWS's throughput per

@@ -34,6 +34,8 @@ pub(crate) struct Authorized<A> {
 pub(crate) struct Connect;
 /// `iot:Publish`.
 pub(crate) struct Publish;
+/// `iot:RetainPublish`.
+pub(crate) struct RetainPublish;
 /// `iot:Subscribe`.
 pub(crate) struct Subscribe;
 /// `iot:Receive`.
@@ -161,6 +163,12 @@ impl Authorization {
     pub(crate) fn publish(&mut self, now: Timestamp, topic: &TopicName) -> Result<Authorized<Publish>, Denied> {
         self.write_arn("topic/", topic.as_str());
         self.ask("iot:Publish", &ConnectionContext::new(&self.facts, now))
+    }
+
+    /// May the device have what it publishes to `topic` retained? It needs [`publish`](Self::publish) as well.
+    pub(crate) fn retain(&mut self, now: Timestamp, topic: &TopicName) -> Result<Authorized<RetainPublish>, Denied> {
+        self.write_arn("topic/", topic.as_str());
+        self.ask("iot:RetainPublish", &ConnectionContext::new(&self.facts, now))
     }
 
     /// May the device subscribe to `filter`? What counts is the filter as it was written.

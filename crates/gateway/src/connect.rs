@@ -158,6 +158,9 @@ pub(crate) fn settings() -> Arc<gatehouse_mqtt::Settings> {
         content_type_bytes_max: limits::CONTENT_TYPE_BYTES,
         correlation_data_bytes_max: limits::CORRELATION_DATA_BYTES,
         user_properties_bytes_max: limits::USER_PROPERTIES_BYTES,
+        message_expiry_max_secs: limits::MESSAGE_EXPIRY_SECS,
+        session_expiry_max_secs: limits::SESSION_EXPIRY_SECS,
+        retain_available: true,
         wills: gatehouse_mqtt::Wills::Kept,
         ..gatehouse_mqtt::Settings::default()
     })

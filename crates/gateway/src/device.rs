@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::BytesMut;
-use gatehouse_broker::{CloseReason, Mailbox};
+use gatehouse_broker::{CloseReason, Connected, Mailbox};
 use gatehouse_control::random::uuid;
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_mqtt::packet::Connect;
@@ -128,9 +128,24 @@ impl Gateway {
             self.turn_away(arriving, connect, &turned_away, &known).await;
             return None;
         }
-        let guard = self.broker.connect(identity.scope(), client.client_id.clone(), Arc::clone(&mailbox));
+        let connecting = gatehouse_broker::Connecting {
+            client_id: client.client_id.clone(),
+            protocol_level: connect.version.level(),
+            clean_start: connect.clean_start,
+            // A client cannot come back under an id that was made up for it.
+            expiry_secs: if client.is_assigned { 0 } else { connection.session_expiry_secs() },
+            mailbox: Arc::clone(&mailbox),
+        };
+        let Connected { guard, session_present } = match self.broker.connect(identity.scope(), connecting).await {
+            Ok(connected) => connected,
+            Err(_unavailable) => {
+                let turned_away = turned_away(Refusal::RegistryUnavailable);
+                self.turn_away(arriving, connect, &turned_away, &known).await;
+                return None;
+            }
+        };
         let mut outbound = BytesMut::new();
-        let connack = connection.connack(with_assigned_id(offers, &client));
+        let connack = connection.connack(session_present, with_assigned_id(offers, &client));
         if connection.encode(&connack, &mut outbound).is_err() {
             return None;
         }
@@ -158,11 +173,13 @@ impl Gateway {
             outbound,
             pending: std::collections::VecDeque::new(),
             is_window_full: false,
+            stored_in_flight: Vec::new(),
+            receipts_awaited: 0,
             is_committed: true,
         }))
     }
 
-    /// `iot:Connect`, and `iot:Publish` for the will.
+    /// `iot:Connect`; `iot:Publish`, and `iot:RetainPublish` where it is to be retained, for the will.
     fn permit(&self, authorization: &mut Authorization, connect: &Connect, will: Option<&Will>) -> Result<(), Refusal> {
         let now = self.shared.clock.now();
         let is_persistent = match connect.version {
@@ -171,7 +188,13 @@ impl Gateway {
         };
         authorization.connect(now, is_persistent, will.map(|will| &will.topic)).map_err(|_| Refusal::PolicyDenied)?;
         match will {
-            Some(will) => authorization.publish(now, &will.topic).map(drop).map_err(|_| Refusal::PolicyDenied),
+            Some(will) => {
+                authorization.publish(now, &will.topic).map_err(|_| Refusal::PolicyDenied)?;
+                if will.retain {
+                    authorization.retain(now, &will.topic).map_err(|_| Refusal::PolicyDenied)?;
+                }
+                Ok(())
+            }
             None => Ok(()),
         }
     }

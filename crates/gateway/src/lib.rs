@@ -39,6 +39,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatehouse_broker::{Broker, QueueRoom};
+use gatehouse_control::random::random;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::Clock;
 use gatehouse_store::{ChangeFollower, Store};
@@ -85,6 +86,9 @@ pub enum OpenError {
     /// The registry cannot be read.
     #[error(transparent)]
     Store(#[from] gatehouse_store::Error),
+    /// The sessions that were kept cannot be read.
+    #[error(transparent)]
+    Sessions(#[from] gatehouse_broker::Unavailable),
     /// The server's chains cannot be used.
     #[error("the server certificates cannot be used: {0}")]
     Tls(#[from] rustls::Error),
@@ -155,7 +159,8 @@ impl Gateway {
             watch: Arc::clone(&watch),
             clock: Arc::clone(&clock),
         };
-        let broker = Broker::new();
+        let ids: gatehouse_broker::Random = Box::new(|| random().ok());
+        let broker = Broker::open(Arc::new(store.clone()), Arc::clone(&clock), ids).await?;
         let just_in_time = JustInTime::new(store.clone(), broker.clone(), Arc::clone(&clock));
         let shared =
             Arc::new(Shared { registry, clock, metrics: Arc::clone(&metrics), reporter: Arc::clone(&reporter) });
@@ -180,10 +185,11 @@ impl Gateway {
     }
 
     /// The tasks that must run beside the listeners: judging connections again, following the change log, keeping
-    /// refusals.
+    /// refusals, ending what has expired.
     #[must_use]
     pub fn background(&self) -> Vec<Task> {
-        let mut tasks: Vec<Task> = vec![Box::pin(Arc::clone(&self.watch).judge())];
+        let mut tasks: Vec<Task> =
+            vec![Box::pin(Arc::clone(&self.watch).judge()), Box::pin(self.broker.clone().keep_swept())];
         if let Some(Unstarted { follower }) = self.unstarted.lock().take() {
             tasks.push(Box::pin(Arc::clone(&self.watch).follow(follower)));
             tasks.push(Box::pin(self.refusal_writer.clone().run()));
@@ -214,6 +220,7 @@ impl Gateway {
             }
         })
         .await;
+        self.broker.settle().await;
         // The last refusals are told by `gatehouse explain` as well.
         self.refusal_writer.flush().await;
     }

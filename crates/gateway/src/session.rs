@@ -3,6 +3,7 @@
 
 mod deliveries;
 mod requests;
+mod subscriptions;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -10,11 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
-use gatehouse_broker::{CloseReason, Delivery, Mailbox, SessionGuard};
+use gatehouse_broker::{CloseReason, Delivery, Interest, Mailbox, SessionGuard};
+use gatehouse_domain::disconnect::DisconnectReason;
 use gatehouse_domain::refusal::Refusal;
+use gatehouse_domain::session::MessageKey;
 use gatehouse_domain::time::Clock;
 use gatehouse_domain::validity;
-use gatehouse_mqtt::{Connection, Decoder, Packet, ReasonCode};
+use gatehouse_mqtt::{Connection, Decoder, Packet, PacketId, ReasonCode};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
@@ -62,6 +65,10 @@ pub(crate) struct Session {
     pub(crate) pending: VecDeque<Delivery>,
     /// What is pending waits for the client's acknowledgements.
     pub(crate) is_window_full: bool,
+    /// What was read out of the store and waits for its acknowledgement.
+    pub(crate) stored_in_flight: Vec<(PacketId, MessageKey)>,
+    /// Publishes of the device that are being written down: how many receipts are still to come.
+    pub(crate) receipts_awaited: usize,
 }
 
 /// Why a session ends.
@@ -89,6 +96,24 @@ pub(crate) enum End {
     Refused(Refusal),
 }
 
+impl End {
+    /// In AWS's words.
+    const fn disconnect_reason(&self) -> DisconnectReason {
+        match self {
+            Self::Disconnected { .. } => DisconnectReason::ClientInitiated,
+            Self::Lost => DisconnectReason::ConnectionLost,
+            Self::Silent => DisconnectReason::KeepAliveTimeout,
+            Self::Broke { reason: ReasonCode::NotAuthorized, .. }
+            | Self::Refused(_)
+            | Self::Closed(CloseReason::Refused(_)) => DisconnectReason::AuthError,
+            Self::Broke { .. } => DisconnectReason::ClientError,
+            Self::Closed(CloseReason::TakenOver) => DisconnectReason::DuplicateClientId,
+            Self::Closed(CloseReason::SlowConsumer) => DisconnectReason::Throttled,
+            Self::Closed(CloseReason::ServerShutdown) => DisconnectReason::ServerInitiated,
+        }
+    }
+}
+
 impl Session {
     /// Runs until the end, and answers why it came. Boxed, so that the session is not in memory twice.
     pub(crate) async fn run(mut self: Box<Self>) -> End {
@@ -100,6 +125,8 @@ impl Session {
             }
             Err(end) => end,
         };
+        self.guard.set_reason(end.disconnect_reason());
+        self.guard.set_expiry(self.connection.session_expiry_secs());
         if let End::Refused(refusal) = &end {
             self.shared.reporter.cut(self.identity.scope(), self.identity.certificate_id(), *refusal, 1);
         }
@@ -165,12 +192,11 @@ impl Session {
     /// Waits for the next thing to do.
     async fn next(&mut self, alarm: Pin<&mut Sleep>) -> Result<Next, End> {
         // What is pending keeps more from being taken out of the mailbox.
-        let takes_mail = self.pending.is_empty();
-        let delivers = !takes_mail && !self.is_window_full;
+        let interest = if self.pending.is_empty() { Interest::Messages } else { Interest::Receipts };
+        let delivers = !self.pending.is_empty() && !self.is_window_full;
         // In no fixed order: neither a flood of messages nor a flood of requests may keep the other waiting.
         tokio::select! {
-            () = self.mailbox.wait(), if takes_mail => Ok(Next::Mail),
-            reason = self.mailbox.closed(), if !takes_mail => Err(End::Closed(reason)),
+            () = self.mailbox.wait(interest) => Ok(Next::Mail),
             () = std::future::ready(()), if delivers => Ok(Next::Deliver),
             read = socket::read(&mut self.stream, &mut self.inbound) => match read {
                 Ok(0) | Err(_) => Err(End::Lost),

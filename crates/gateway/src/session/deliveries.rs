@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use gatehouse_broker::{Delivery, Lifetime};
-use gatehouse_mqtt::{Outbound, OutboundMessage};
+use gatehouse_domain::refusal::Refusal;
+use gatehouse_mqtt::{Outbound, OutboundMessage, PacketId};
 
 use super::{End, Session, WRITE_BYTES};
 
@@ -13,18 +14,24 @@ const TAKEN_AT_ONCE: usize = 8;
 const ROUNDS: usize = 16;
 
 impl Session {
-    /// Takes what waits in the mailbox: an order to close first, news about permissions, then messages.
+    /// Takes what waits in the mailbox: an order to close first, news about permissions, receipts, then messages.
     pub(super) async fn take_mail(&mut self) -> Result<(), End> {
         for _ in 0..ROUNDS {
             self.refresh().await?;
+            self.answer_receipts()?;
+            // What is pending goes first.
+            let room = if self.pending.is_empty() { TAKEN_AT_ONCE } else { 0 };
             let mut taken = Vec::new();
-            let close = self.mailbox.take(&mut taken, TAKEN_AT_ONCE);
-            if taken.is_empty() && close.is_none() {
-                break;
-            }
-            self.pending = VecDeque::from(taken);
+            let close = self.mailbox.take(&mut taken, room);
+            self.pending.extend(taken);
             if let Some(reason) = close {
                 return Err(End::Closed(reason));
+            }
+            if self.pending.is_empty() {
+                self.fetch_stored().await?;
+            }
+            if self.pending.is_empty() || self.is_window_full {
+                break;
             }
             self.deliver_pending().await?;
             if !self.pending.is_empty() || self.outbound.len() >= WRITE_BYTES {
@@ -32,6 +39,29 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Reads the next messages that wait in the store.
+    async fn fetch_stored(&mut self) -> Result<(), End> {
+        if !self.mailbox.take_stored() {
+            return Ok(());
+        }
+        let fetched =
+            Box::pin(self.guard.fetch()).await.map_err(|_unavailable| End::Refused(Refusal::RegistryUnavailable))?;
+        if !fetched.is_empty() {
+            // There may be more.
+            self.mailbox.mark_stored();
+        }
+        self.pending.extend(fetched);
+        Ok(())
+    }
+
+    /// The device has a message, or must never get it.
+    pub(super) fn acknowledge(&mut self, packet_id: PacketId) {
+        if let Some(at) = self.stored_in_flight.iter().position(|(in_flight, _)| *in_flight == packet_id) {
+            let (_, key) = self.stored_in_flight.swap_remove(at);
+            self.guard.acknowledge(key);
+        }
     }
 
     /// Gathers what the client's window has room for, up to one write: a device is heard between two writes. Each
@@ -69,33 +99,44 @@ impl Session {
 
     /// Whether the delivery is done with; `false` when it has to wait for room.
     fn deliver(&mut self, delivery: &Delivery) -> bool {
+        let outcome = self.send(delivery);
+        match (outcome, delivery.key) {
+            (Outbound::Sent(Some(packet_id)), Some(key)) => self.stored_in_flight.push((packet_id, key)),
+            (Outbound::WindowFull, _) => return false,
+            // It would be read out of the store again.
+            (Outbound::Sent(_) | Outbound::TooLarge, Some(key)) => self.guard.acknowledge(key),
+            (Outbound::Sent(_) | Outbound::TooLarge, None) | (Outbound::Closed, _) => {}
+        }
+        true
+    }
+
+    /// Sends a message that has not expired and that the policies let through; one that may not be sent counts as too
+    /// large.
+    fn send(&mut self, delivery: &Delivery) -> Outbound {
         let message = &delivery.message;
         let now = self.shared.clock.now();
         let expiry_secs = match message.lifetime(now) {
-            Lifetime::Over => return true,
+            Lifetime::Over => return Outbound::TooLarge,
             Lifetime::Secs(secs) => Some(secs),
             Lifetime::Unlimited => None,
         };
         if self.authorization.receive(now, &message.topic).is_err() {
             self.shared.metrics.withheld.inc();
-            return true;
+            return Outbound::TooLarge;
         }
         let outbound = OutboundMessage {
             topic: message.topic.as_str(),
             payload: &message.payload,
-            retain: false,
+            retain: delivery.retain,
             properties: &message.properties,
             expiry_secs,
         };
-        match self.connection.deliver(&outbound, delivery.qos, &mut self.outbound) {
-            Outbound::Sent(_) => {
-                if let Some(counter) = self.shared.metrics.sent.get(usize::from(delivery.qos.value())) {
-                    counter.inc();
-                }
-                true
-            }
-            Outbound::WindowFull => false,
-            Outbound::TooLarge | Outbound::Closed => true,
+        let outcome = self.connection.deliver(&outbound, delivery.qos, &mut self.outbound);
+        if let Outbound::Sent(_) = outcome
+            && let Some(counter) = self.shared.metrics.sent.get(usize::from(delivery.qos.value()))
+        {
+            counter.inc();
         }
+        outcome
     }
 }

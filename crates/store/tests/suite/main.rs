@@ -22,6 +22,8 @@ mod policies;
 mod races;
 mod refusals;
 mod registration_codes;
+mod retained_messages;
+mod sessions;
 mod things;
 mod transfer_races;
 mod transfers;
