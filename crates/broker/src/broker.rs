@@ -15,12 +15,13 @@ use gatehouse_domain::session::SessionId;
 use gatehouse_domain::time::Clock;
 use parking_lot::RwLock;
 
+use crate::departed::Departed;
 use crate::journal::{Journal, Keys};
 use crate::mailbox::Mailbox;
 use crate::message::Message;
 use crate::persistence::{Persistence, Unavailable, Write};
 use crate::realm::{Realm, Wish};
-use crate::session::{Session, SessionGuard};
+use crate::session::{ConnectionInfo, Session, SessionGuard};
 
 /// How often the broker looks for what has expired.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -58,6 +59,8 @@ pub struct Connecting {
     pub expiry_secs: u32,
     /// The way to reach it.
     pub mailbox: Arc<Mailbox>,
+    /// What others may want to know of the connection.
+    pub info: Arc<ConnectionInfo>,
 }
 
 /// A client that has a session.
@@ -67,6 +70,8 @@ pub struct Connected {
     pub guard: SessionGuard,
     /// Whether the session was there before.
     pub session_present: bool,
+    /// Counts the connections of the client id; begins again when there was none for an hour.
+    pub version: u64,
 }
 
 /// How far a message came.
@@ -144,10 +149,10 @@ impl Broker {
         let entered = self.enter(scope, &connecting, &wish);
         let mut guard = SessionGuard::new(self.clone(), entered.realm, entered.session, &connecting);
         if !entered.writes_pending {
-            return Ok(Connected { guard, session_present: entered.session_present });
+            return Ok(Connected { guard, session_present: entered.session_present, version: entered.version });
         }
         match entered.written.await.unwrap_or(Err(Unavailable::Store)) {
-            Ok(()) => Ok(Connected { guard, session_present: entered.session_present }),
+            Ok(()) => Ok(Connected { guard, session_present: entered.session_present, version: entered.version }),
             Err(error) => {
                 if !entered.session_present {
                     guard.set_expiry(0);
@@ -199,6 +204,23 @@ impl Broker {
     #[must_use]
     pub fn session(&self, scope: Scope, client_id: &ClientId) -> Option<Arc<Session>> {
         self.known_realm(scope)?.session(client_id, self.shared.clock.now())
+    }
+
+    /// When and why a client went that left no session.
+    #[must_use]
+    pub fn departed(&self, scope: Scope, client_id: &ClientId) -> Option<Departed> {
+        self.known_realm(scope)?.departed(client_id)
+    }
+
+    /// The sessions of every scope whose clients are connected, in no order.
+    #[must_use]
+    pub fn all_connections(&self) -> Vec<(Scope, Arc<Session>)> {
+        let realms: Vec<Arc<Realm>> = self.shared.realms.read().values().map(Arc::clone).collect();
+        let of_realm = |realm: Arc<Realm>| {
+            let scope = realm.scope;
+            realm.connected().into_iter().map(move |session| (scope, session))
+        };
+        realms.into_iter().flat_map(of_realm).collect()
     }
 
     /// Ends the session of a client id that is not connected; answers whether there was one.

@@ -15,6 +15,7 @@
 //! the disk.
 
 mod broker;
+mod departed;
 #[cfg(test)]
 mod fake;
 mod journal;
@@ -28,8 +29,9 @@ mod tests;
 mod tree;
 
 pub use broker::{Broker, Connected, Connecting, Fanout, Published, Random};
+pub use departed::Departed;
 pub use journal::Done;
 pub use mailbox::{CloseReason, Interest, Mailbox, Pushed, QueueRoom, Receipt};
 pub use message::{Delivery, Lifetime, Message};
 pub use persistence::{Kept, Pending, Persistence, Unavailable, Write};
-pub use session::{Session, SessionGuard, SubscribeOutcome, SubscriptionOptions};
+pub use session::{ConnectionInfo, Session, SessionGuard, SubscribeOutcome, SubscriptionOptions};

@@ -18,6 +18,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::oneshot;
 
 use crate::broker::{Connecting, Fanout, Published};
+use crate::departed::{Departed, DepartedClients};
 use crate::journal::{Done, Journal, Keys};
 use crate::mailbox::{CloseReason, Mailbox, Pushed};
 use crate::message::{Delivery, Message};
@@ -43,6 +44,7 @@ struct Roster {
     sessions: HashMap<ClientId, Arc<Session>>,
     /// When sessions end whose clients are gone. An entry may be old: the session's state decides.
     expiring: BTreeSet<(Timestamp, ClientId)>,
+    departed: DepartedClients,
     /// Guards alive, those of sessions taken over included.
     guards: usize,
 }
@@ -60,6 +62,7 @@ pub(crate) struct Entered {
     pub(crate) realm: Arc<Realm>,
     pub(crate) session: Arc<Session>,
     pub(crate) session_present: bool,
+    pub(crate) version: u64,
     /// Whether `written` is to be waited for.
     pub(crate) writes_pending: bool,
     pub(crate) written: oneshot::Receiver<Result<(), Unavailable>>,
@@ -94,6 +97,9 @@ impl Realm {
         let mut writes = Vec::new();
         let mut endings = Vec::new();
         let known = roster.sessions.get(&connecting.client_id).map(Arc::clone);
+        let departed = roster.departed.take(&connecting.client_id);
+        let last_version = known.as_ref().map(|session| session.version()).or(departed.map(|gone| gone.version));
+        let version = last_version.map_or(0, |version| version.saturating_add(1));
         let resumed = known.filter(|session| {
             let is_wanted = !connecting.clean_start
                 && session.session_id.is_some()
@@ -108,7 +114,7 @@ impl Realm {
         let session_present = resumed.is_some();
         let session = match resumed {
             Some(session) => {
-                session.link(&connecting.mailbox);
+                session.link(connecting, version);
                 // What was under way to the former connection is to be sent again.
                 connecting.mailbox.mark_stored();
                 if let Some(session_id) = session.session_id {
@@ -117,7 +123,7 @@ impl Realm {
                 session
             }
             None => {
-                let session = Arc::new(Session::new(wish.number, wish.session_id, connecting));
+                let session = Arc::new(Session::new(wish.number, wish.session_id, connecting, version));
                 if let Some(session_id) = wish.session_id {
                     writes.push(Write::CreateSession(Box::new(SessionRecord {
                         session_id,
@@ -148,13 +154,13 @@ impl Realm {
             );
         }
         drop(roster);
-        Entered { realm: Arc::clone(realm), session, session_present, writes_pending, written }
+        Entered { realm: Arc::clone(realm), session, session_present, version, writes_pending, written }
     }
 
     /// Ends a session for good; the caller takes it out of the roster.
     fn end(&self, session: &Arc<Session>, writes: &mut Vec<Write>) {
         let former = std::mem::replace(&mut *session.state.write(), State::Ended);
-        if let State::Connected(mailbox) = former {
+        if let State::Connected { mailbox, .. } = former {
             mailbox.close(CloseReason::TakenOver);
         }
         let subscriptions = std::mem::take(&mut *session.subscriptions.lock());
@@ -197,7 +203,11 @@ impl Realm {
                 let parked = ParkedRecord { disconnected_at: now, disconnect_reason: reason.to_string(), expires_at };
                 self.journal.note(vec![Write::ParkSession { session_id, expiry_secs, parked: Box::new(parked) }]);
             }
-            None => self.remove(&mut roster, session),
+            None => {
+                let departed = Departed { disconnected_at: now, reason, version: session.version() };
+                roster.departed.remember(session.client_id().clone(), departed);
+                self.remove(&mut roster, session);
+            }
         }
     }
 
@@ -216,6 +226,7 @@ impl Realm {
     /// Ends the sessions whose clients have stayed away too long.
     pub(crate) fn expire(&self, now: Timestamp) {
         let mut roster = self.roster.lock();
+        roster.departed.forget(now);
         while let Some((expires_at, client_id)) = roster.expiring.first().cloned() {
             if expires_at > now {
                 break;
@@ -246,6 +257,10 @@ impl Realm {
         session.filter(|session| !session.has_expired(now))
     }
 
+    pub(crate) fn departed(&self, client_id: &ClientId) -> Option<Departed> {
+        self.roster.lock().departed.get(client_id)
+    }
+
     pub(crate) fn connected(&self) -> Vec<Arc<Session>> {
         let roster = self.roster.lock();
         roster.sessions.values().filter(|session| session.is_connected()).map(Arc::clone).collect()
@@ -253,7 +268,7 @@ impl Realm {
 
     pub(crate) fn is_deserted(&self) -> bool {
         let roster = self.roster.lock();
-        roster.guards == 0 && roster.sessions.is_empty() && self.journal.is_idle()
+        roster.guards == 0 && roster.sessions.is_empty() && roster.departed.is_empty() && self.journal.is_idle()
     }
 
     pub(crate) fn has_subscribers(&self, topic: &TopicName) -> bool {

@@ -1,12 +1,14 @@
 //! A session: one client of a scope, what it subscribed to, and its connection if it has one.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use gatehouse_domain::client_id::ClientId;
 use gatehouse_domain::disconnect::DisconnectReason;
 use gatehouse_domain::limits;
+use gatehouse_domain::name::ThingName;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::session::{MessageKey, SessionId};
 use gatehouse_domain::time::Timestamp;
@@ -17,7 +19,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::broker::{Broker, Connecting, Published};
 use crate::journal::{Done, Keys};
-use crate::mailbox::{Mailbox, Pushed};
+use crate::mailbox::{CloseReason, Mailbox, Pushed};
 use crate::message::{Delivery, Message};
 use crate::persistence::{Kept, Unavailable, Write};
 use crate::realm::Realm;
@@ -34,16 +36,41 @@ pub struct Session {
     pub(crate) session_id: Option<SessionId>,
     pub(crate) protocol_level: u8,
     client_id: ClientId,
+    /// The number of its last connection.
+    version: AtomicU64,
     pub(crate) state: RwLock<State>,
     pub(crate) subscriptions: Mutex<Vec<(TopicFilter, SubscriptionOptions)>>,
     /// Messages that wait in the store.
     pub(crate) queued: AtomicU32,
 }
 
+/// What others may want to know of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionInfo {
+    /// Since when.
+    pub connected_at: Timestamp,
+    /// Tells this connection from all others.
+    pub session_identifier: Box<str>,
+    /// Who it is: a certificate id, or an access key id.
+    pub principal: Box<str>,
+    /// The thing that the principal belongs to alone.
+    pub thing_name: Option<ThingName>,
+    /// The effective keep-alive, in seconds.
+    pub keep_alive_secs: u16,
+    /// Whether the client wanted a new session.
+    pub clean_start: bool,
+    /// How long the session outlives the connection, in seconds.
+    pub session_expiry_secs: u32,
+    /// The client's address.
+    pub source: SocketAddr,
+    /// Ours, where it is known.
+    pub target: Option<SocketAddr>,
+}
+
 /// Whether the client is there.
 #[derive(Debug)]
 pub(crate) enum State {
-    Connected(Arc<Mailbox>),
+    Connected { mailbox: Arc<Mailbox>, info: Arc<ConnectionInfo> },
     Parked { disconnected_at: Timestamp, reason: Box<str>, expires_at: Timestamp },
     Ended,
 }
@@ -83,6 +110,12 @@ pub struct SessionGuard {
     cursor: Option<MessageKey>,
 }
 
+impl State {
+    fn connected(connecting: &Connecting) -> Self {
+        Self::Connected { mailbox: Arc::clone(&connecting.mailbox), info: Arc::clone(&connecting.info) }
+    }
+}
+
 impl SubscriptionOptions {
     /// Deliveries up to `qos`, everything else by default.
     #[must_use]
@@ -92,13 +125,14 @@ impl SubscriptionOptions {
 }
 
 impl Session {
-    pub(crate) fn new(number: u64, session_id: Option<SessionId>, connecting: &Connecting) -> Self {
+    pub(crate) fn new(number: u64, session_id: Option<SessionId>, connecting: &Connecting, version: u64) -> Self {
         Self {
             number,
             session_id,
+            version: AtomicU64::new(version),
             protocol_level: connecting.protocol_level,
             client_id: connecting.client_id.clone(),
-            state: RwLock::new(State::Connected(Arc::clone(&connecting.mailbox))),
+            state: RwLock::new(State::connected(connecting)),
             subscriptions: Mutex::default(),
             queued: AtomicU32::new(0),
         }
@@ -117,6 +151,7 @@ impl Session {
         Self {
             number,
             session_id: Some(kept.session.session_id),
+            version: AtomicU64::new(0),
             protocol_level: kept.session.protocol_level,
             client_id: kept.session.client_id.clone(),
             state: RwLock::new(state),
@@ -135,7 +170,7 @@ impl Session {
     #[must_use]
     pub fn mailbox(&self) -> Option<Arc<Mailbox>> {
         match &*self.state.read() {
-            State::Connected(mailbox) => Some(Arc::clone(mailbox)),
+            State::Connected { mailbox, .. } => Some(Arc::clone(mailbox)),
             State::Parked { .. } | State::Ended => None,
         }
     }
@@ -143,7 +178,7 @@ impl Session {
     /// Whether the client is connected.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        matches!(&*self.state.read(), State::Connected(_))
+        matches!(&*self.state.read(), State::Connected { .. })
     }
 
     /// Since when the client is gone, why in AWS's words, and until when the session waits for it.
@@ -153,8 +188,23 @@ impl Session {
             State::Parked { disconnected_at, reason, expires_at } => {
                 Some((*disconnected_at, reason.to_string(), *expires_at))
             }
-            State::Connected(_) | State::Ended => None,
+            State::Connected { .. } | State::Ended => None,
         }
+    }
+
+    /// What is known of the connection, if there is one.
+    #[must_use]
+    pub fn connection(&self) -> Option<Arc<ConnectionInfo>> {
+        match &*self.state.read() {
+            State::Connected { info, .. } => Some(Arc::clone(info)),
+            State::Parked { .. } | State::Ended => None,
+        }
+    }
+
+    /// Counts the connections of the client id.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Relaxed)
     }
 
     /// The filters subscribed to, oldest first.
@@ -171,33 +221,34 @@ impl Session {
 
     pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
         match &*self.state.read() {
-            State::Connected(_) => false,
+            State::Connected { .. } => false,
             State::Parked { expires_at, .. } => *expires_at <= now,
             State::Ended => true,
         }
     }
 
     pub(crate) fn is_linked_to(&self, mailbox: &Arc<Mailbox>) -> bool {
-        matches!(&*self.state.read(), State::Connected(linked) if Arc::ptr_eq(linked, mailbox))
+        matches!(&*self.state.read(), State::Connected { mailbox: linked, .. } if Arc::ptr_eq(linked, mailbox))
     }
 
     /// Gives the session to another connection; the former one is closed as taken over.
-    pub(crate) fn link(&self, mailbox: &Arc<Mailbox>) {
-        let former = std::mem::replace(&mut *self.state.write(), State::Connected(Arc::clone(mailbox)));
-        if let State::Connected(former) = former {
-            former.close(crate::CloseReason::TakenOver);
+    pub(crate) fn link(&self, connecting: &Connecting, version: u64) {
+        self.version.store(version, Ordering::Relaxed);
+        let former = std::mem::replace(&mut *self.state.write(), State::connected(connecting));
+        if let State::Connected { mailbox, .. } = former {
+            mailbox.close(CloseReason::TakenOver);
         }
     }
 
     pub(crate) fn push(&self, delivery: Delivery) -> Pushed {
         match &*self.state.read() {
-            State::Connected(mailbox) => mailbox.push(delivery),
+            State::Connected { mailbox, .. } => mailbox.push(delivery),
             State::Parked { .. } | State::Ended => Pushed::Closed,
         }
     }
 
     pub(crate) fn tell_stored(&self) {
-        if let State::Connected(mailbox) = &*self.state.read() {
+        if let State::Connected { mailbox, .. } = &*self.state.read() {
             mailbox.mark_stored();
         }
     }

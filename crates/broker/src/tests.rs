@@ -15,8 +15,8 @@ use gatehouse_mqtt::Qos;
 
 use crate::fake::{Disk, Now};
 use crate::{
-    Broker, CloseReason, Connected, Connecting, Delivery, Mailbox, Message, Published, SessionGuard, SubscribeOutcome,
-    SubscriptionOptions,
+    Broker, CloseReason, Connected, Connecting, ConnectionInfo, Delivery, Mailbox, Message, Published, SessionGuard,
+    SubscribeOutcome, SubscriptionOptions,
 };
 
 const QOS0: SubscriptionOptions = SubscriptionOptions::new(Qos::AtMostOnce);
@@ -46,6 +46,12 @@ impl House {
         Self::on(self.disk, self.clock).await
     }
 
+    /// Waits until nobody remembers clients that are gone.
+    async fn be_forgotten(&self) {
+        self.clock.pass_secs(3_600);
+        self.broker.sweep().await;
+    }
+
     async fn connect(&self, scope_number: u64, client_id: &str) -> SessionGuard {
         self.join(scope_number, client_id, true, 0).await.guard
     }
@@ -63,6 +69,21 @@ fn connecting(client_id: &str, clean_start: bool, expiry_secs: u32) -> Connectin
         clean_start,
         expiry_secs,
         mailbox: Arc::new(Mailbox::new()),
+        info: Arc::new(info()),
+    }
+}
+
+pub(crate) fn info() -> ConnectionInfo {
+    ConnectionInfo {
+        connected_at: gatehouse_domain::time::Timestamp::from_secs(0),
+        session_identifier: "".into(),
+        principal: "".into(),
+        thing_name: None,
+        keep_alive_secs: 30,
+        clean_start: true,
+        session_expiry_secs: 0,
+        source: ([192, 0, 2, 1], 1).into(),
+        target: None,
     }
 }
 

@@ -210,8 +210,9 @@ mod tests {
             clean_start: true,
             expiry_secs: 0,
             mailbox: Arc::new(Mailbox::new()),
+            info: Arc::new(crate::tests::info()),
         };
-        Session::new(number, None, &connecting)
+        Session::new(number, None, &connecting, 0)
     }
 
     fn subscriber(session: u64, qos: Qos) -> Subscriber {

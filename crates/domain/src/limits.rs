@@ -95,6 +95,10 @@ pub const USER_PROPERTIES_BYTES: usize = 8 * 1024;
 pub const SESSION_EXPIRY_SECS: u32 = 3_600;
 /// Messages waiting in the store for one session; more are dropped. (Ours.)
 pub const QUEUED_PER_SESSION: u32 = 100_000;
+/// Clients of a scope that are gone without a session and remembered for their next connection. (Ours.)
+pub const DEPARTED_CLIENTS: usize = 100_000;
+/// How long they are remembered, in milliseconds ("Lifecycle events", `versionNumber`).
+pub const DEPARTED_MS: i64 = 60 * 60 * 1000;
 /// Retained messages of a scope.
 pub const RETAINED_MESSAGES: u32 = 500_000;
 /// Messages waiting for one connection's socket; more are dropped (QoS 0) or end the connection (QoS 1). (Ours.)

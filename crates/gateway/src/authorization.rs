@@ -11,6 +11,7 @@ use gatehouse_broker::Mailbox;
 use gatehouse_domain::admission::stays;
 use gatehouse_domain::arn::Prefix;
 use gatehouse_domain::client_id::ClientId;
+use gatehouse_domain::name::ThingName;
 use gatehouse_domain::policy::{
     CertificateNames, ConnectAttributes, ConnectionContext, ConnectionFacts, PolicyDocument, Request, ThingFacts,
     evaluate,
@@ -51,6 +52,8 @@ pub(crate) struct Authorization {
     facts: ConnectionFacts,
     policies: Box<[Arc<Current<PolicyDocument>>]>,
     thing: Option<Arc<Current<ThingFacts>>>,
+    /// Whether the certificate belongs to that thing alone.
+    is_exclusive: bool,
     /// Where the ARN of a resource is written; kept so that no message costs an allocation.
     arn: String,
     arn_prefix_len: usize,
@@ -89,6 +92,7 @@ impl Authorization {
             },
             policies: Box::default(),
             thing: None,
+            is_exclusive: false,
             arn_prefix_len: arn.len(),
             arn,
         };
@@ -135,13 +139,20 @@ impl Authorization {
         let policies = registry.policies(self.scope, record.policies).await?;
         let attachments: Vec<Attachment> = record.things.iter().map(ThingAttachment::rule).collect();
         let client_id = self.facts.client_id.as_ref().map_or("", ClientId::as_str);
-        self.thing = match associated(&attachments, client_id) {
+        let attachment = associated(&attachments, client_id);
+        self.is_exclusive = attachment.is_some_and(|attachment| attachment.exclusive);
+        self.thing = match attachment {
             Some(attachment) => registry.thing(self.scope, &attachment.thing_name).await?,
             None => None,
         };
         self.facts.thing = self.thing.as_deref().map(|thing| Arc::new(ThingFacts::clone(thing)));
         self.policies = policies;
         Ok(())
+    }
+
+    /// The thing that the certificate belongs to alone.
+    pub(crate) fn exclusive_thing(&self) -> Option<ThingName> {
+        self.thing.as_ref().filter(|_| self.is_exclusive).map(|thing| thing.name.clone())
     }
 
     /// May the device connect under its client id, with what its CONNECT asks for?

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::BytesMut;
-use gatehouse_broker::{CloseReason, Connected, Mailbox};
+use gatehouse_broker::{CloseReason, Connected, ConnectionInfo, Mailbox};
 use gatehouse_control::random::uuid;
+use gatehouse_domain::client_id::ClientId;
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_mqtt::packet::Connect;
 use gatehouse_mqtt::{Connection, ReasonCode};
@@ -16,6 +17,7 @@ use crate::Gateway;
 use crate::admission::{Admitted, TurnedAway};
 use crate::authorization::{Authorization, Connecting};
 use crate::connect::{Arriving, NamedClient, NoConnect, client_id, with_assigned_id};
+use crate::lifecycle::{ConnectFailed, Lifecycle};
 use crate::report::Report;
 use crate::session::Session;
 use crate::tls::{Alpn, Handshake};
@@ -117,6 +119,7 @@ impl Gateway {
             Ok(permitted) => permitted,
             Err(refusal) => {
                 let turned_away = turned_away(refusal);
+                self.tell_failed(connect, &turned_away, &known);
                 self.turn_away(arriving, connect, &turned_away, &known).await;
                 return None;
             }
@@ -135,8 +138,20 @@ impl Gateway {
             // A client cannot come back under an id that was made up for it.
             expiry_secs: if client.is_assigned { 0 } else { connection.session_expiry_secs() },
             mailbox: Arc::clone(&mailbox),
+            info: Arc::new(ConnectionInfo {
+                connected_at: self.shared.clock.now(),
+                session_identifier: uuid().unwrap_or_default().into(),
+                principal: identity.certificate_id().to_string().into(),
+                thing_name: authorization.exclusive_thing(),
+                keep_alive_secs: connection.keep_alive_secs(),
+                clean_start: connect.clean_start,
+                session_expiry_secs: connection.session_expiry_secs(),
+                source: known.peer,
+                target: arriving.stream.get_ref().0.local_addr().ok(),
+            }),
         };
-        let Connected { guard, session_present } = match self.broker.connect(identity.scope(), connecting).await {
+        let (scope, info) = (identity.scope(), Arc::clone(&connecting.info));
+        let Connected { guard, session_present, version } = match self.broker.connect(scope, connecting).await {
             Ok(connected) => connected,
             Err(_unavailable) => {
                 let turned_away = turned_away(Refusal::RegistryUnavailable);
@@ -144,6 +159,8 @@ impl Gateway {
                 return None;
             }
         };
+        let lifecycle = Lifecycle::new(self.broker.clone(), scope, client.client_id.clone(), info, version);
+        lifecycle.connected(self.shared.clock.now());
         let mut outbound = BytesMut::new();
         let connack = connection.connack(session_present, with_assigned_id(offers, &client));
         if connection.encode(&connack, &mut outbound).is_err() {
@@ -169,6 +186,7 @@ impl Gateway {
             authorization,
             mailbox,
             guard,
+            lifecycle,
             will: will.map(Box::new),
             outbound,
             pending: std::collections::VecDeque::new(),
@@ -196,6 +214,25 @@ impl Gateway {
                 Ok(())
             }
             None => Ok(()),
+        }
+    }
+
+    /// The event of a CONNECT that the policies refused.
+    fn tell_failed(&self, connect: &Connect, turned_away: &TurnedAway, known: &Known) {
+        if turned_away.refusal != Refusal::PolicyDenied {
+            return;
+        }
+        if let (Some(scope), Some(certificate_id), Ok(client_id)) =
+            (turned_away.scope, turned_away.certificate_id, ClientId::parse(connect.client_id.as_str()))
+        {
+            let failed = ConnectFailed {
+                scope,
+                client_id: &client_id,
+                principal: certificate_id.to_string(),
+                session_identifier: uuid().unwrap_or_default(),
+                source_ip: known.peer.ip(),
+            };
+            failed.publish(&self.broker, self.shared.clock.now());
         }
     }
 

@@ -22,6 +22,7 @@ mod device;
 mod endpoint;
 mod in_force;
 mod just_in_time;
+mod lifecycle;
 mod listen;
 mod metrics;
 mod possession;

@@ -26,6 +26,7 @@ use tokio_rustls::server::TlsStream;
 use crate::admission::DeviceIdentity;
 use crate::authorization::Authorization;
 use crate::connect::reason_code;
+use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::report::Reporter;
@@ -56,6 +57,7 @@ pub(crate) struct Session {
     pub(crate) authorization: Authorization,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) guard: SessionGuard,
+    pub(crate) lifecycle: Lifecycle,
     pub(crate) will: Option<Box<Will>>,
     /// Bytes to be written.
     pub(crate) outbound: BytesMut,
@@ -137,6 +139,7 @@ impl Session {
     async fn part(&mut self, end: &End) {
         // The will does not wait for the device to take its leave.
         self.publish_will(end).await;
+        self.lifecycle.disconnected(end.disconnect_reason(), self.shared.clock.now());
         self.say_goodbye(end).await;
     }
 

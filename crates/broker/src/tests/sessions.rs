@@ -27,7 +27,7 @@ async fn a_message_waits_for_a_client_that_is_away_and_for_the_next_process() {
     let house = house.restart().await;
     let publisher = house.connect(1, "p").await;
     publish(&publisher, &with_payload("a/b", "2")).await;
-    let Connected { guard: mut subscriber, session_present } = house.join(1, "s", false, 60).await;
+    let Connected { guard: mut subscriber, session_present, .. } = house.join(1, "s", false, 60).await;
     assert!(session_present);
     assert!(subscriber.mailbox().take_stored());
     let waiting = fetch(&mut subscriber).await;
@@ -85,7 +85,7 @@ async fn clean_start_forgets_the_session_and_what_waits_for_it() {
     let house = House::open().await;
     let (subscriber, publisher) = pair(&house).await;
     publish(&publisher, &message("a/b")).await;
-    let Connected { guard: mut second, session_present } = house.join(1, "s", true, 60).await;
+    let Connected { guard: mut second, session_present, .. } = house.join(1, "s", true, 60).await;
     assert!(!session_present);
     assert_eq!(subscriber.mailbox().close_reason(), Some(CloseReason::TakenOver));
     assert_eq!(fetch(&mut second).await, []);
@@ -115,7 +115,7 @@ async fn a_takeover_goes_on_where_the_former_connection_stood() {
     let (mut first, publisher) = pair(&house).await;
     publish(&publisher, &with_payload("a/b", "1")).await;
     assert_eq!(fetch(&mut first).await.len(), 1);
-    let Connected { guard: mut second, session_present } = house.join(1, "s", false, 60).await;
+    let Connected { guard: mut second, session_present, .. } = house.join(1, "s", false, 60).await;
     assert!(session_present);
     assert_eq!(first.mailbox().close_reason(), Some(CloseReason::TakenOver));
     drop(first);
@@ -260,4 +260,40 @@ async fn a_session_whose_client_is_away_can_be_discarded() {
     assert!(!house.broker.discard(scope(1), &client_id));
     house.broker.settle().await;
     assert_eq!(house.disk.session_of("s"), None);
+}
+
+#[tokio::test]
+async fn connections_of_a_client_are_counted_until_it_is_gone_for_an_hour() {
+    let house = House::open().await;
+    for (expiry_secs, clean_start) in [(0, true), (7_200, false)] {
+        for version in 0..3 {
+            let connected = house.join(1, "c", clean_start, expiry_secs).await;
+            assert_eq!((connected.version, connected.guard.session().version()), (version, version));
+            let newer = house.join(1, "other", clean_start, expiry_secs).await;
+            assert_eq!(newer.version, version);
+        }
+        house.clock.pass_secs(3_599);
+        house.broker.sweep().await;
+        assert_eq!(house.join(1, "c", clean_start, expiry_secs).await.version, 3);
+        house.clock.pass_secs(7_200);
+        house.broker.sweep().await;
+        assert_eq!(house.join(1, "c", true, 0).await.version, 0);
+        house.be_forgotten().await;
+    }
+}
+
+#[tokio::test]
+async fn why_a_client_went_is_remembered_for_a_while() {
+    let house = House::open().await;
+    let mut guard = house.connect(1, "c").await;
+    guard.set_reason(DisconnectReason::KeepAliveTimeout);
+    drop(guard);
+    let client_id = ClientId::parse("c").unwrap();
+    let departed = house.broker.departed(scope(1), &client_id).unwrap();
+    assert_eq!(departed.reason, DisconnectReason::KeepAliveTimeout);
+    assert_eq!(house.broker.departed(scope(2), &client_id), None);
+    drop(house.connect(1, "c").await);
+    assert_eq!(house.broker.departed(scope(1), &client_id).unwrap().version, 1);
+    house.be_forgotten().await;
+    assert_eq!(house.broker.departed(scope(1), &client_id), None);
 }

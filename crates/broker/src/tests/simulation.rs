@@ -83,7 +83,7 @@ impl World {
 
     async fn connect(&mut self, client: usize, clean: bool) -> Result<(), TestCaseError> {
         let connected = self.house.broker.connect(scope(1), connecting(CLIENTS[client], clean, EXPIRY_SECS)).await;
-        let Ok(Connected { guard, session_present }) = connected else {
+        let Ok(Connected { guard, session_present, .. }) = connected else {
             prop_assert!(self.is_broken);
             // Whether the session is there is known when the disk works again; nothing is owed by one that is not.
             self.guards.remove(&client);

@@ -51,6 +51,15 @@ impl Session {
                 }
             });
         }
+        let granted: Vec<&str> = filters
+            .iter()
+            .zip(&reasons)
+            .filter(|(_, reason)| !reason.is_refusal())
+            .map(|(subscription, _)| subscription.filter.as_str())
+            .collect();
+        if !granted.is_empty() {
+            self.lifecycle.subscribed(&granted, self.shared.clock.now());
+        }
         let answer = self.connection.suback(packet_id, reasons, &explained);
         self.push(&answer);
         self.send_retained(retained).await;
@@ -102,6 +111,10 @@ impl Session {
                 (Some(_), Ok(_)) => ReasonCode::NoSubscriptionExisted,
             })
             .collect();
+        if !known.is_empty() {
+            let topics: Vec<&str> = known.iter().map(TopicFilter::as_str).collect();
+            self.lifecycle.unsubscribed(&topics, self.shared.clock.now());
+        }
         let answer = self.connection.unsuback(packet_id, reasons, &text);
         self.push(&answer);
         Ok(())

@@ -14,6 +14,7 @@ mod change_log;
 mod deadlines;
 mod deliveries;
 mod handshake;
+mod lifecycle;
 mod permissions;
 mod persistent_sessions;
 mod requests;
