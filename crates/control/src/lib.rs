@@ -7,6 +7,7 @@
 //! Invariant: an operation touches nothing outside its [`call::Call`]'s scope and writes only through [`call::Call::commit`].
 
 pub mod access_key;
+pub mod body;
 pub mod call;
 pub mod door;
 pub mod error;
@@ -17,4 +18,5 @@ pub mod operations;
 pub mod page;
 pub mod random;
 pub mod sigv4;
+pub mod verifier;
 pub mod wire;

@@ -58,7 +58,7 @@ impl Signer {
         names.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
         let mut body_sha256 = [0; 32];
         body_sha256.copy_from_slice(digest(&SHA256, body).as_ref());
-        let canonical = canonical_request(method, target, headers, &names, &body_sha256);
+        let canonical = canonical_request(method, target, &[], headers, &names, &body_sha256);
         let signature = hex(&self.key.sign(&string_to_sign(&self.stamp, &self.scope, &canonical)));
         let signed: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
         let scope = &self.scope;
