@@ -16,6 +16,7 @@ pub mod key_pairs;
 pub mod operation;
 pub mod operations;
 pub mod page;
+pub mod query;
 pub mod random;
 pub mod sigv4;
 pub mod verifier;

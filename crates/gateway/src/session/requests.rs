@@ -87,9 +87,9 @@ impl Session {
             event_type,
             details,
             topic,
-            certificate_id: self.identity.certificate_id(),
+            principal: &self.identity.principal(),
             scope: self.identity.scope(),
-            client_id: self.guard.session().client_id().as_str(),
+            client_id: Some(self.guard.session().client_id().as_str()),
         };
         self.shared.reporter.deny(&denial, self.shared.clock.now());
     }
