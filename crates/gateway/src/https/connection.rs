@@ -12,9 +12,9 @@ use gatehouse_control::random::uuid;
 use gatehouse_domain::endpoint::EndpointType;
 use gatehouse_domain::limits;
 use gatehouse_domain::refusal::Refusal;
-use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderValue, Request, Response};
-use http_body_util::Full;
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
+use http::{HeaderValue, Request, Response, request};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -38,6 +38,11 @@ use crate::principal::{Ended, Identity};
 
 /// How long a request under way may take to end when the server stops.
 const DRAIN: Duration = Duration::from_secs(4);
+
+/// How long the rest of a refused body is taken.
+const LAST_WORD: Duration = Duration::from_secs(2);
+/// How much of it, in bytes.
+const THROWN_AWAY_BYTES: usize = 1024 * 1024;
 
 /// Whose requests come in.
 pub(super) enum Visitor {
@@ -153,20 +158,25 @@ impl Connection {
         let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
         let route = route::find(request.method().as_str(), request.uri().path());
         let name = route.as_ref().map_or("-", |route| route.operation.name);
-        let outcome = if is_chunked && request.headers().contains_key(CONTENT_LENGTH) {
+        let (mut head, mut body) = request.into_parts();
+        let outcome = if is_chunked && head.headers.contains_key(CONTENT_LENGTH) {
             // Where the request ends is in doubt (RFC 9112, 6.1).
             Err(Failure::invalid("Content-Length and Transfer-Encoding exclude each other").closing())
         } else {
             match &self.visitor {
-                Visitor::Device(device) => self.of_device(device, route, request).await,
+                Visitor::Device(device) => self.of_device(device, route, &head, &mut body).await,
                 Visitor::TurnedAway(turned_away) => {
                     self.gateway.file(turned_away, None, &self.known);
                     Err(Failure::refused(turned_away.refusal, self.gateway.refusals).closing())
                 }
-                Visitor::Signed { .. } => self.of_signer(route, request).await,
+                Visitor::Signed { .. } => self.of_signer(route, &mut head, &mut body).await,
             }
         };
         self.gateway.metrics.answered(name, answer::result_name(&outcome));
+        // Who waits to be asked for the body has not sent it.
+        if outcome.is_err() && !head.headers.contains_key(EXPECT) {
+            throw_away(&mut body).await;
+        }
         let mut response = answer::response(&request_id, outcome);
         if is_chunked {
             // A length that came beside it is out of sight by now: nothing behind such a request is trusted.
@@ -179,7 +189,8 @@ impl Connection {
         &self,
         device: &Device,
         route: Result<Route, Failure>,
-        request: Request<Incoming>,
+        head: &request::Parts,
+        body: &mut Incoming,
     ) -> Result<Reply, Failure> {
         self.is_in();
         let Route { operation, labels } = route?;
@@ -187,8 +198,7 @@ impl Connection {
             return Err(wrong_endpoint(operation.name));
         }
         let run = operation.run.ok_or_else(|| not_implemented(operation.name))?;
-        let (parts, body) = request.into_parts();
-        let query = Query::parse(parts.uri.query().unwrap_or(""))?;
+        let query = Query::parse(head.uri.query().unwrap_or(""))?;
         let body = self.gateway.bodies.read(body, operation.body_bytes_max).await?;
 
         let shared = &self.gateway.shared;
@@ -213,7 +223,7 @@ impl Connection {
                     now,
                     labels,
                     query,
-                    headers: &parts.headers,
+                    headers: &head.headers,
                     body: body.bytes,
                 };
                 run(call).await
@@ -235,6 +245,20 @@ impl Connection {
         self.gateway.file(&turned_away, None, &self.known);
         Failure::refused(refusal, self.gateway.refusals)
     }
+}
+
+/// Takes what is left of a body that nobody wants: closing over unread bytes resets the connection, and the reset
+/// overtakes the answer on its way to a peer that is busy sending.
+async fn throw_away(body: &mut Incoming) {
+    let _peer_goes_on = timeout(LAST_WORD, async {
+        let mut left_bytes = THROWN_AWAY_BYTES;
+        while let Some(Ok(frame)) = body.frame().await {
+            let bytes = frame.data_ref().map_or(0, Bytes::len);
+            left_bytes = left_bytes.checked_sub(bytes)?;
+        }
+        Some(())
+    })
+    .await;
 }
 
 pub(super) fn wrong_endpoint(name: &str) -> Failure {

@@ -8,7 +8,7 @@ use gatehouse_control::sigv4::{SigV4Error, is_signature_parameter, normalised_pa
 use gatehouse_control::verifier::{Unverified, VerifiedCaller};
 use gatehouse_domain::limits;
 use gatehouse_domain::refusal::Refusal;
-use http::{Request, request};
+use http::request;
 use hyper::body::Incoming;
 
 use super::answer::{Code, Failure, Reply};
@@ -29,40 +29,39 @@ impl Connection {
     pub(super) async fn of_signer(
         &self,
         route: Result<Route, Failure>,
-        request: Request<Incoming>,
+        head: &mut request::Parts,
+        body: &mut Incoming,
     ) -> Result<Reply, Failure> {
-        let (mut parts, body) = request.into_parts();
-        // Taken out before anything else looks at the head.
-        let on_upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
+        let on_upgrade = head.extensions.remove::<hyper::upgrade::OnUpgrade>();
         if !self.gateway.is_current() {
             return Err(Failure::refused(Refusal::RegistryUnavailable, RefusalStyle::Explain).closing());
         }
         // Who signs nothing, or with an unknown key, gets no memory for a body.
-        let claim = self.gateway.verifier.claim(&parts).await.map_err(|error| self.unverified(&error).closing())?;
+        let claim = self.gateway.verifier.claim(head).await.map_err(|error| self.unverified(&error).closing())?;
         let body_bytes_max =
             route.as_ref().map_or(limits::PAYLOAD_BYTES, |Route { operation, .. }| operation.body_bytes_max);
         let body = self.gateway.bodies.read(body, body_bytes_max).await?;
-        let verified = self.gateway.verifier.verify(claim, &parts, &body.bytes).await;
+        let verified = self.gateway.verifier.verify(claim, head, &body.bytes).await;
         let caller = verified.map_err(|error| self.unverified(&error))?;
         let endpoint = self.gateway.admission.endpoints.of_caller(self.known.sni.as_deref(), caller.scope()).await;
         let endpoint = endpoint.map_err(|refusal| self.refuse_stranger(refusal))?;
         self.is_in();
         // The signature stands for the path in this form: another one could be led to another topic.
-        if normalised_path(parts.uri.path()) != parts.uri.path() {
+        if normalised_path(head.uri.path()) != head.uri.path() {
             return Err(Failure::invalid(
                 "empty and dot segments of the path are not signed: write slashes of names as %2F",
             ));
         }
 
-        if parts.uri.path() == upgrade::PATH {
-            return self.to_websocket(&parts, on_upgrade, caller, endpoint);
+        if head.uri.path() == upgrade::PATH {
+            return self.to_websocket(head, on_upgrade, caller, endpoint);
         }
         let Route { operation, labels } = route?;
         if !operation.endpoints.contains(&endpoint.endpoint_type) {
             return Err(wrong_endpoint(operation.name));
         }
         let run = operation.run.ok_or_else(|| not_implemented(operation.name))?;
-        let mut query = Query::parse(parts.uri.query().unwrap_or(""))?;
+        let mut query = Query::parse(head.uri.query().unwrap_or(""))?;
         query.forget(is_signature_parameter);
         let scope = caller.scope();
         let principal = Principal::AccessKey(caller.access_key_id().into());
@@ -75,7 +74,7 @@ impl Connection {
             now: self.gateway.shared.clock.now(),
             labels,
             query,
-            headers: &parts.headers,
+            headers: &head.headers,
             body: body.bytes,
         };
         run(call).await
