@@ -32,6 +32,14 @@ impl Signer {
         Self { access_key_id: access_key_id.to_owned(), session_token: None, scope, stamp, key }
     }
 
+    /// Signs for another service, under the same name as [`Authorization::parse`](super::Authorization::parse) is given.
+    #[must_use]
+    pub fn for_service(mut self, service: &'static str, secret_access_key: &str) -> Self {
+        self.scope.service = service;
+        self.key = SigningKey::derive(secret_access_key.as_bytes(), &self.scope);
+        self
+    }
+
     /// Carries the session token of temporary credentials.
     #[must_use]
     pub fn with_session_token(mut self, token: &str) -> Self {

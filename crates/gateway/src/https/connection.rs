@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -39,6 +39,8 @@ use crate::principal::{Ended, Identity};
 /// How long a request under way may take to end when the server stops.
 const DRAIN: Duration = Duration::from_secs(4);
 
+/// How long a connection may show no sign of life between two answers.
+const STUCK: Duration = Duration::from_secs(120);
 /// How long the rest of a refused body is taken.
 const LAST_WORD: Duration = Duration::from_secs(2);
 /// How much of it, in bytes.
@@ -73,7 +75,8 @@ pub(super) struct Connection {
     pub(super) known: Known,
     /// Held until the peer has shown who it is.
     arrival: Mutex<Option<Arrival>>,
-    has_asked: AtomicBool,
+    /// Grows whenever a request begins or ends.
+    progress: AtomicU64,
     upgrade: Mutex<Option<Upgrade>>,
 }
 
@@ -91,7 +94,7 @@ impl Connection {
             mailbox,
             known,
             arrival: Mutex::new(Some(arrival)),
-            has_asked: AtomicBool::new(false),
+            progress: AtomicU64::new(0),
             upgrade: Mutex::new(None),
         }
     }
@@ -136,28 +139,36 @@ pub(super) async fn serve(connection: &Arc<Connection>, stream: TlsStream<TcpStr
             // Cut at once, whatever is under way.
             CloseReason::Refused(_) | CloseReason::TakenOver | CloseReason::SlowConsumer => Ok(()),
         },
-        () = never_asks(connection) => Ok(()),
+        () = stands_still(connection) => Ok(()),
     };
     if let Err(error) = outcome {
         tracing::debug!(peer = %connection.known.peer, %error, "an HTTPS connection ended early");
     }
 }
 
-/// Ends when the first request has not come in the time that CONNECT would have.
-async fn never_asks(connection: &Connection) {
+/// Ends when the first request has not come in the time that CONNECT would have, or when a peer does not take its
+/// answers: idle connections, heads and bodies have their own deadlines, which are shorter.
+async fn stands_still(connection: &Connection) {
+    let progress = || connection.progress.load(Ordering::Relaxed);
+    let mut before = progress();
     sleep(limits::CONNECT_TIMEOUT).await;
-    if connection.has_asked.load(Ordering::Relaxed) {
-        std::future::pending().await
+    while progress() != before {
+        before = progress();
+        sleep(STUCK).await;
     }
 }
 
 impl Connection {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        self.has_asked.store(true, Ordering::Relaxed);
+        self.progress.fetch_add(1, Ordering::Relaxed);
         let request_id = uuid().unwrap_or_default();
         let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
         let route = route::find(request.method().as_str(), request.uri().path());
-        let name = route.as_ref().map_or("-", |route| route.operation.name);
+        let name = match &route {
+            Ok(route) => route.operation.name,
+            Err(_) if request.uri().path() == super::upgrade::PATH => "Connect",
+            Err(_) => "-",
+        };
         let (mut head, mut body) = request.into_parts();
         let outcome = if is_chunked && head.headers.contains_key(CONTENT_LENGTH) {
             // Where the request ends is in doubt (RFC 9112, 6.1).
@@ -177,6 +188,7 @@ impl Connection {
         if outcome.is_err() && !head.headers.contains_key(EXPECT) {
             throw_away(&mut body).await;
         }
+        self.progress.fetch_add(1, Ordering::Relaxed);
         let mut response = answer::response(&request_id, outcome);
         if is_chunked {
             // A length that came beside it is out of sight by now: nothing behind such a request is trusted.

@@ -31,6 +31,7 @@ pub(crate) struct WebSocket {
     frames: WebSocketStream<TokioIo<Upgraded>>,
     /// The rest of a frame that was larger than its reader's buffer.
     unread: Bytes,
+    has_said_goodbye: bool,
 }
 
 impl Gateway {
@@ -53,7 +54,11 @@ impl Gateway {
 impl WebSocket {
     fn new(stream: TokioIo<Upgraded>) -> Self {
         let limits = Limits::default().max_payload_len(Some(limits::WEBSOCKET_MESSAGE_BYTES));
-        Self { frames: ServerBuilder::new().limits(limits).serve(stream), unread: Bytes::new() }
+        Self {
+            frames: ServerBuilder::new().limits(limits).serve(stream),
+            unread: Bytes::new(),
+            has_said_goodbye: false,
+        }
     }
 }
 
@@ -102,7 +107,16 @@ impl AsyncWrite for WebSocket {
         Pin::new(&mut self.get_mut().frames).poll_flush(context).map_err(io::Error::other)
     }
 
+    /// Says goodbye, and does not wait for the peer to say so too: whoever is cut is cut at once.
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().frames).poll_close(context).map_err(io::Error::other)
+        let this = self.get_mut();
+        if !this.has_said_goodbye {
+            this.has_said_goodbye = true;
+            // The peer, or a broken frame, may have been first.
+            let _already_closed =
+                Pin::new(&mut this.frames).start_send(Message::close(Some(CloseCode::NORMAL_CLOSURE), ""));
+        }
+        ready!(Pin::new(&mut this.frames).poll_flush(context)).map_err(io::Error::other)?;
+        Pin::new(this.frames.get_mut()).poll_shutdown(context)
     }
 }
