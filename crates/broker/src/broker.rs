@@ -223,9 +223,25 @@ impl Broker {
         realms.into_iter().flat_map(of_realm).collect()
     }
 
-    /// Ends the session of a client id that is not connected; answers whether there was one.
-    pub fn discard(&self, scope: Scope, client_id: &ClientId) -> bool {
-        self.known_realm(scope).is_some_and(|realm| realm.discard(client_id))
+    /// Ends the connection of a client, if it has one, and its session where `clean_session` asks for it. Answers whether
+    /// there was either.
+    pub fn delete_connection(
+        &self,
+        scope: Scope,
+        client_id: &ClientId,
+        clean_session: bool,
+        prevent_will: bool,
+    ) -> bool {
+        let now = self.shared.clock.now();
+        let realm = self.known_realm(scope);
+        realm.is_some_and(|realm| realm.delete_connection(client_id, clean_session, prevent_will, now))
+    }
+
+    /// Waits until everything that was entered of a scope so far is on the disk.
+    pub async fn settle_scope(&self, scope: Scope) {
+        if let Some(realm) = self.known_realm(scope) {
+            realm.journal.settled().await;
+        }
     }
 
     /// Ends what has expired: sessions whose client stayed away, retained messages.

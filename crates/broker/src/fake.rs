@@ -165,6 +165,7 @@ impl Persistence for Arc<Disk> {
                     qos: Qos::AtLeastOnce,
                     retain: *is_retained,
                     key: Some(*key),
+                    direct: None,
                 })
                 .collect())
         })

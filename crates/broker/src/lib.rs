@@ -16,6 +16,7 @@
 
 mod broker;
 mod departed;
+mod direct;
 #[cfg(test)]
 mod fake;
 mod journal;
@@ -30,6 +31,7 @@ mod tree;
 
 pub use broker::{Broker, Connected, Connecting, Fanout, Published, Random};
 pub use departed::Departed;
+pub use direct::{Confirmation, Direct};
 pub use journal::Done;
 pub use mailbox::{CloseReason, Interest, Mailbox, Pushed, QueueRoom, Receipt};
 pub use message::{Delivery, Lifetime, Message};

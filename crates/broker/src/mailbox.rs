@@ -13,7 +13,8 @@ use gatehouse_domain::refusal::Refusal;
 use gatehouse_mqtt::{PacketId, Qos};
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::message::Delivery;
+use crate::direct::Direct;
+use crate::message::{Delivery, Message};
 use crate::persistence::Unavailable;
 
 /// The mailbox of a connection. Anybody puts in; the one task that owns the connection takes out.
@@ -88,6 +89,11 @@ pub enum CloseReason {
     Refused(Refusal),
     /// The connection took its QoS 1 messages more slowly than they came.
     SlowConsumer,
+    /// Somebody deleted the connection.
+    Deleted {
+        /// The will is not to be published.
+        prevent_will: bool,
+    },
     /// The server goes down.
     ServerShutdown,
 }
@@ -139,6 +145,20 @@ impl Mailbox {
         }
         self.end(state, CloseReason::SlowConsumer);
         Pushed::Overflow
+    }
+
+    /// Puts in a message whose sender waits for what becomes of it. One that does not fit is gone at once, which is what
+    /// its sender learns: it was asked for delivery now.
+    pub fn push_direct(&self, message: Arc<Message>, qos: Qos, direct: Direct) {
+        let weight = message.weight();
+        let mut state = self.state.lock();
+        if state.close.is_none() && state.has_room_for(weight) && self.room.take(weight) {
+            state.queued_bytes += weight;
+            state.queue.push_back(Delivery { message, qos, retain: false, key: None, direct: Some(direct) });
+            let waker = state.waker_for(Interest::Messages);
+            drop(state);
+            wake(waker);
+        }
     }
 
     /// Asks the connection to end. The first reason stays. Messages still waiting are dropped, so that nothing reaches a
@@ -316,6 +336,7 @@ impl CloseReason {
             Self::TakenOver => "taken-over",
             Self::Refused(refusal) => refusal.label(),
             Self::SlowConsumer => "slow-consumer",
+            Self::Deleted { .. } => "deleted",
             Self::ServerShutdown => "server-shutdown",
         }
     }
@@ -328,6 +349,7 @@ impl fmt::Display for CloseReason {
             Self::TakenOver => f.write_str("another connection took over the client id"),
             Self::Refused(refusal) => refusal.fmt(f),
             Self::SlowConsumer => f.write_str("too many messages wait to be taken: read and acknowledge faster"),
+            Self::Deleted { .. } => f.write_str("an administrator ended the connection"),
             Self::ServerShutdown => f.write_str("the server is shutting down: connect again"),
         }
     }

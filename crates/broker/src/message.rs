@@ -8,6 +8,8 @@ use gatehouse_domain::time::Timestamp;
 use gatehouse_domain::topic::TopicName;
 use gatehouse_mqtt::{MessageProperties, Qos};
 
+use crate::direct::Direct;
+
 /// An application message. It may outlive the packet it came in by far: payload and properties that are views of a read
 /// buffer keep the whole buffer alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,13 +72,15 @@ pub struct Delivery {
     pub retain: bool,
     /// Its place in the session's queue in the store: to be acknowledged there as well.
     pub key: Option<MessageKey>,
+    /// Who waits for it to arrive.
+    pub direct: Option<Direct>,
 }
 
 impl Delivery {
     /// A message that was just published, for a session whose subscription says nothing about RETAIN.
     #[must_use]
     pub const fn live(message: Arc<Message>, qos: Qos) -> Self {
-        Self { message, qos, retain: false, key: None }
+        Self { message, qos, retain: false, key: None, direct: None }
     }
 }
 

@@ -258,7 +258,7 @@ fn message(stored: StoredMessage, qos: Qos, retain: bool) -> Message {
 fn delivery(queued: QueuedMessage) -> Delivery {
     let is_retained = queued.is_retained;
     let message = Arc::new(message(queued.message, Qos::AtLeastOnce, is_retained));
-    Delivery { message, qos: Qos::AtLeastOnce, retain: is_retained, key: Some(queued.key) }
+    Delivery { message, qos: Qos::AtLeastOnce, retain: is_retained, key: Some(queued.key), direct: None }
 }
 
 const fn qos(number: u8) -> Qos {

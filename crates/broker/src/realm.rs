@@ -239,17 +239,25 @@ impl Realm {
         }
     }
 
-    /// Ends the session of a client that is not connected.
-    pub(crate) fn discard(&self, client_id: &ClientId) -> bool {
+    /// Ends the connection of a client, and its session where `clean_session` asks for it; answers whether there was
+    /// either.
+    pub(crate) fn delete_connection(
+        &self,
+        client_id: &ClientId,
+        clean_session: bool,
+        prevent_will: bool,
+        now: Timestamp,
+    ) -> bool {
         let mut roster = self.roster.lock();
         let session = roster.sessions.get(client_id).map(Arc::clone);
-        match session.filter(|session| !session.is_connected()) {
-            Some(session) => {
-                self.remove(&mut roster, &session);
-                true
-            }
-            None => false,
+        let Some(session) = session.filter(|session| !session.has_expired(now)) else { return false };
+        if let Some(mailbox) = session.mailbox() {
+            mailbox.close(CloseReason::Deleted { prevent_will });
         }
+        if clean_session {
+            self.remove(&mut roster, &session);
+        }
+        true
     }
 
     pub(crate) fn session(&self, client_id: &ClientId, now: Timestamp) -> Option<Arc<Session>> {
@@ -304,7 +312,7 @@ impl Realm {
                 }
                 return;
             }
-            match session.push(Delivery { message: Arc::clone(message), qos, retain, key: None }) {
+            match session.push(Delivery { message: Arc::clone(message), qos, retain, key: None, direct: None }) {
                 Pushed::Queued => fanout.queued += 1,
                 Pushed::DroppedQos0 => fanout.dropped += 1,
                 Pushed::Overflow => fanout.overflowed += 1,

@@ -452,7 +452,7 @@ impl SessionGuard {
         let qos = message.qos.min(qos);
         match self.session.session_id.filter(|_| qos > Qos::AtMostOnce) {
             None => {
-                let _full = self.mailbox.push(Delivery { message, qos, retain: true, key: None });
+                let _full = self.mailbox.push(Delivery { message, qos, retain: true, key: None, direct: None });
             }
             Some(session_id) => {
                 self.session.queued.fetch_add(1, Ordering::Relaxed);

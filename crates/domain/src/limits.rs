@@ -109,6 +109,19 @@ pub const OUTBOUND_QUEUE_BYTES: usize = 8 * 1024 * 1024;
 /// The same for all connections together. (Ours.)
 pub const OUTBOUND_QUEUES_BYTES: usize = 1024 * 1024 * 1024;
 
+/// Bodies of HTTPS requests of devices in memory at once, in bytes, over all devices. (Ours.)
+pub const HTTPS_BODIES_BYTES: usize = 64 * 1024 * 1024;
+/// How long an HTTPS connection may take from one request to the end of the next one's head. (Ours.)
+pub const HTTPS_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Header fields of one HTTPS request. (Ours.)
+pub const HTTPS_HEADERS: usize = 64;
+/// Head of one HTTPS request, in bytes. (Ours.)
+pub const HTTPS_HEAD_BYTES: usize = 32 * 1024;
+/// How long a WebSocket may be open ("WebSocket connection duration").
+pub const WEBSOCKET_LIFETIME: Duration = Duration::from_secs(86_400);
+/// Payload of a WebSocket message from a client, in bytes: any MQTT packet fits. (Ours.)
+pub const WEBSOCKET_MESSAGE_BYTES: usize = 256 * 1024;
+
 /// From accept to a complete TLS handshake. (Ours.)
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// From handshake to a complete CONNECT. (Ours.)

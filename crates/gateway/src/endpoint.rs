@@ -68,6 +68,24 @@ impl Endpoints {
         self.by_registration(certificate_id, unknown_name).await
     }
 
+    /// The endpoint of somebody whose scope a verified signature has told.
+    ///
+    /// # Errors
+    /// `SniMissing`, `SniUnknown`, `ForeignEndpoint`, `RegistryUnavailable`.
+    pub(crate) async fn of_caller(&self, sni: Option<&str>, scope: Scope) -> Result<Endpoint, Refusal> {
+        let named = match sni {
+            Some(host) => self.named(host).await?,
+            None => None,
+        };
+        match (named, sni, self.policy) {
+            (Some(endpoint), ..) if endpoint.scope == scope => Ok(endpoint),
+            (Some(_), ..) => Err(Refusal::ForeignEndpoint),
+            (None, None, SniPolicy::Required | SniPolicy::Strict) => Err(Refusal::SniMissing),
+            (None, Some(_), SniPolicy::Strict) => Err(Refusal::SniUnknown),
+            (None, ..) => Ok(Endpoint { scope, endpoint_type: EndpointType::DataAts, is_named: false }),
+        }
+    }
+
     async fn named(&self, host: &str) -> Result<Option<Endpoint>, Refusal> {
         if host == "localhost" {
             return Ok(Some(Endpoint { scope: self.first, endpoint_type: EndpointType::DataAts, is_named: true }));

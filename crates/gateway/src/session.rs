@@ -11,27 +11,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
-use gatehouse_broker::{CloseReason, Delivery, Interest, Mailbox, SessionGuard};
+use gatehouse_broker::{CloseReason, Delivery, Direct, Interest, Mailbox, SessionGuard};
 use gatehouse_domain::disconnect::DisconnectReason;
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::session::MessageKey;
 use gatehouse_domain::time::Clock;
-use gatehouse_domain::validity;
 use gatehouse_mqtt::{Connection, Decoder, Packet, PacketId, ReasonCode};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
-use tokio_rustls::server::TlsStream;
 
-use crate::admission::DeviceIdentity;
 use crate::authorization::Authorization;
 use crate::connect::reason_code;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
+use crate::principal::{Ended, Identity};
 use crate::registry::Registry;
 use crate::report::Reporter;
 use crate::socket;
 use crate::will::Will;
+use crate::wire::Wire;
 
 /// How long a socket may take no byte before the device counts as gone.
 const WRITE_STALL: Duration = Duration::from_secs(20);
@@ -49,11 +47,11 @@ pub(crate) struct Shared {
 /// A connected device.
 pub(crate) struct Session {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) stream: TlsStream<TcpStream>,
+    pub(crate) stream: Wire,
     pub(crate) inbound: BytesMut,
     pub(crate) decoder: Decoder,
     pub(crate) connection: Connection,
-    pub(crate) identity: DeviceIdentity,
+    pub(crate) identity: Identity,
     pub(crate) authorization: Authorization,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) guard: SessionGuard,
@@ -67,10 +65,18 @@ pub(crate) struct Session {
     pub(crate) pending: VecDeque<Delivery>,
     /// What is pending waits for the client's acknowledgements.
     pub(crate) is_window_full: bool,
-    /// What was read out of the store and waits for its acknowledgement.
-    pub(crate) stored_in_flight: Vec<(PacketId, MessageKey)>,
+    /// Deliveries whose acknowledgement somebody else has to hear of.
+    pub(crate) followed: Vec<(PacketId, Followed)>,
     /// Publishes of the device that are being written down: how many receipts are still to come.
     pub(crate) receipts_awaited: usize,
+}
+
+/// Who has to hear that a delivery was acknowledged.
+pub(crate) enum Followed {
+    /// The store, which has the message still.
+    Stored(MessageKey),
+    /// The sender of a direct message.
+    Direct(Direct),
 }
 
 /// Why a session ends.
@@ -110,6 +116,7 @@ impl End {
             | Self::Closed(CloseReason::Refused(_)) => DisconnectReason::AuthError,
             Self::Broke { .. } => DisconnectReason::ClientError,
             Self::Closed(CloseReason::TakenOver) => DisconnectReason::DuplicateClientId,
+            Self::Closed(CloseReason::Deleted { .. }) => DisconnectReason::ApiInitiated,
             Self::Closed(CloseReason::SlowConsumer) => DisconnectReason::Throttled,
             Self::Closed(CloseReason::ServerShutdown) => DisconnectReason::ServerInitiated,
         }
@@ -130,7 +137,7 @@ impl Session {
         self.guard.set_reason(end.disconnect_reason());
         self.guard.set_expiry(self.connection.session_expiry_secs());
         if let End::Refused(refusal) = &end {
-            self.shared.reporter.cut(self.identity.scope(), self.identity.certificate_id(), *refusal, 1);
+            self.shared.reporter.cut(self.identity.scope(), &self.identity.principal(), *refusal, 1);
         }
         Box::pin(self.part(&end)).await;
         end
@@ -157,9 +164,7 @@ impl Session {
                 Next::Mail => Box::pin(self.take_mail()).await?,
                 Next::Deliver => Box::pin(self.deliver_pending()).await?,
                 Next::Alarm => {
-                    if self.has_expired() {
-                        return Err(End::Refused(Refusal::Expired));
-                    }
+                    self.is_in_time()?;
                     let is_late = Instant::now() >= heard_at + self.connection.keep_alive_deadline();
                     if is_late && !self.has_spoken().await? {
                         return Err(End::Silent);
@@ -170,17 +175,25 @@ impl Session {
         }
     }
 
-    /// When to look at the clock: at the end of the keep-alive or of the certificate's validity, whichever comes first.
+    /// When to look at the clock: at the end of the keep-alive or of what the session stands on, whichever comes first.
     /// Packets do not move the alarm; it finds out that it rang too early.
     fn alarm_at(&self, heard_at: Instant) -> Instant {
-        let left_ms = validity::ends_at(self.identity.not_after()).millis_since(self.shared.clock.now());
+        let left_ms = self.identity.ends_at().millis_since(self.shared.clock.now());
         let validity = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0).max(100));
         let keep_alive_end = heard_at + self.connection.keep_alive_deadline();
         Instant::now().checked_add(validity).map_or(keep_alive_end, |end| end.min(keep_alive_end))
     }
 
-    fn has_expired(&self) -> bool {
-        validity::is_over(self.identity.not_after(), self.shared.clock.now())
+    /// Whether the session may go on by the clock.
+    fn is_in_time(&self) -> Result<(), End> {
+        match self.identity.ended(self.shared.clock.now()) {
+            None => Ok(()),
+            Some(Ended::Refused(refusal)) => Err(End::Refused(refusal)),
+            Some(Ended::Lifetime) => Err(End::Broke {
+                reason: ReasonCode::MaximumConnectTime,
+                text: "a WebSocket may be open for 24 hours: connect again".to_owned(),
+            }),
+        }
     }
 
     /// Whether something has arrived that nobody has read yet: a server that was busy must not blame the device.
@@ -329,6 +342,7 @@ fn last_word(reason: CloseReason) -> (ReasonCode, String) {
     let code = match reason {
         CloseReason::TakenOver => ReasonCode::SessionTakenOver,
         CloseReason::Refused(refusal) => reason_code(refusal),
+        CloseReason::Deleted { .. } => ReasonCode::AdministrativeAction,
         CloseReason::ServerShutdown => ReasonCode::ServerShuttingDown,
         CloseReason::SlowConsumer => ReasonCode::QuotaExceeded,
     };

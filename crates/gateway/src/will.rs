@@ -42,7 +42,9 @@ impl Session {
     pub(crate) async fn publish_will(&mut self, end: &End) {
         let speaks = match end {
             End::Disconnected { with_will } => *with_will,
-            End::Refused(_) | End::Closed(CloseReason::Refused(_)) => false,
+            End::Refused(_) | End::Closed(CloseReason::Refused(_) | CloseReason::Deleted { prevent_will: true }) => {
+                false
+            }
             End::Lost | End::Silent | End::Broke { .. } | End::Closed(_) => true,
         };
         let Some(will) = self.will.take().filter(|_| speaks) else { return };
@@ -52,7 +54,7 @@ impl Session {
         }
         let now = self.shared.clock.now();
         if self.authorization.publish(now, &will.topic).is_err()
-            || (will.retain && self.authorization.retain(now, &will.topic).is_err())
+            || (will.retain && self.authorization.retain_publish(now, &will.topic).is_err())
         {
             return;
         }

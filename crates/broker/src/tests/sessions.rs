@@ -249,17 +249,27 @@ async fn a_retained_message_expires() {
 }
 
 #[tokio::test]
-async fn a_session_whose_client_is_away_can_be_discarded() {
+async fn a_connection_can_be_deleted_with_its_session_or_without() {
     let house = House::open().await;
     let (subscriber, _publisher) = pair(&house).await;
     let client_id = ClientId::parse("s").unwrap();
-    assert!(!house.broker.discard(scope(1), &client_id), "it is connected");
+    assert!(!house.broker.delete_connection(scope(2), &client_id, false, false));
+    assert!(house.broker.delete_connection(scope(1), &client_id, false, true));
+    assert_eq!(subscriber.mailbox().close_reason(), Some(CloseReason::Deleted { prevent_will: true }));
     drop(subscriber);
-    assert!(!house.broker.discard(scope(2), &client_id));
-    assert!(house.broker.discard(scope(1), &client_id));
-    assert!(!house.broker.discard(scope(1), &client_id));
+    let connected = house.join(1, "s", false, 60).await;
+    assert!(connected.session_present);
+    assert!(house.broker.delete_connection(scope(1), &client_id, true, false));
+    assert_eq!(connected.guard.mailbox().close_reason(), Some(CloseReason::Deleted { prevent_will: false }));
+    drop(connected);
     house.broker.settle().await;
     assert_eq!(house.disk.session_of("s"), None);
+    assert!(!house.broker.delete_connection(scope(1), &client_id, true, false));
+    // One whose client is away goes as well.
+    drop(house.join(1, "s", false, 60).await);
+    assert!(house.broker.delete_connection(scope(1), &client_id, false, false));
+    assert!(house.broker.delete_connection(scope(1), &client_id, true, false));
+    assert!(!house.join(1, "s", false, 60).await.session_present);
 }
 
 #[tokio::test]

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
-use gatehouse_broker::{Delivery, Lifetime};
+use gatehouse_broker::{Confirmation, Delivery, Lifetime};
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_mqtt::{Outbound, OutboundMessage, PacketId};
 
-use super::{End, Session, WRITE_BYTES};
+use super::{End, Followed, Session, WRITE_BYTES};
 
 /// Messages taken out of the mailbox at once. Few: what is taken out does not count towards the mailbox's bounds.
 const TAKEN_AT_ONCE: usize = 8;
@@ -58,9 +58,11 @@ impl Session {
 
     /// The device has a message, or must never get it.
     pub(super) fn acknowledge(&mut self, packet_id: PacketId) {
-        if let Some(at) = self.stored_in_flight.iter().position(|(in_flight, _)| *in_flight == packet_id) {
-            let (_, key) = self.stored_in_flight.swap_remove(at);
-            self.guard.acknowledge(key);
+        if let Some(at) = self.followed.iter().position(|(in_flight, _)| *in_flight == packet_id) {
+            match self.followed.swap_remove(at).1 {
+                Followed::Stored(key) => self.guard.acknowledge(key),
+                Followed::Direct(direct) => direct.tell(Confirmation::Done),
+            }
         }
     }
 
@@ -100,29 +102,35 @@ impl Session {
     /// Whether the delivery is done with; `false` when it has to wait for room.
     fn deliver(&mut self, delivery: &Delivery) -> bool {
         let outcome = self.send(delivery);
-        match (outcome, delivery.key) {
-            (Outbound::Sent(Some(packet_id)), Some(key)) => self.stored_in_flight.push((packet_id, key)),
-            (Outbound::WindowFull, _) => return false,
+        if let Sent::Later = outcome {
+            return false;
+        }
+        match (outcome, delivery.key, &delivery.direct) {
+            (Sent::Now(Some(packet_id)), Some(key), _) => self.followed.push((packet_id, Followed::Stored(key))),
+            (Sent::Now(Some(packet_id)), None, Some(direct)) => {
+                self.followed.push((packet_id, Followed::Direct(direct.clone())));
+            }
             // It would be read out of the store again.
-            (Outbound::Sent(_) | Outbound::TooLarge, Some(key)) => self.guard.acknowledge(key),
-            (Outbound::Sent(_) | Outbound::TooLarge, None) | (Outbound::Closed, _) => {}
+            (_, Some(key), _) => self.guard.acknowledge(key),
+            (Sent::Now(None), None, Some(direct)) => direct.tell(Confirmation::Done),
+            (Sent::Withheld, None, Some(direct)) => direct.tell(Confirmation::NotAuthorized),
+            (Sent::TooLarge, None, Some(direct)) => direct.tell(Confirmation::TooLarge),
+            _ => {}
         }
         true
     }
 
-    /// Sends a message that has not expired and that the policies let through; one that may not be sent counts as too
-    /// large.
-    fn send(&mut self, delivery: &Delivery) -> Outbound {
+    fn send(&mut self, delivery: &Delivery) -> Sent {
         let message = &delivery.message;
         let now = self.shared.clock.now();
         let expiry_secs = match message.lifetime(now) {
-            Lifetime::Over => return Outbound::TooLarge,
+            Lifetime::Over => return Sent::Expired,
             Lifetime::Secs(secs) => Some(secs),
             Lifetime::Unlimited => None,
         };
         if self.authorization.receive(now, &message.topic).is_err() {
             self.shared.metrics.withheld.inc();
-            return Outbound::TooLarge;
+            return Sent::Withheld;
         }
         let outbound = OutboundMessage {
             topic: message.topic.as_str(),
@@ -131,12 +139,31 @@ impl Session {
             properties: &message.properties,
             expiry_secs,
         };
-        let outcome = self.connection.deliver(&outbound, delivery.qos, &mut self.outbound);
-        if let Outbound::Sent(_) = outcome
-            && let Some(counter) = self.shared.metrics.sent.get(usize::from(delivery.qos.value()))
-        {
-            counter.inc();
+        match self.connection.deliver(&outbound, delivery.qos, &mut self.outbound) {
+            Outbound::Sent(packet_id) => {
+                if let Some(counter) = self.shared.metrics.sent.get(usize::from(delivery.qos.value())) {
+                    counter.inc();
+                }
+                Sent::Now(packet_id)
+            }
+            Outbound::WindowFull => Sent::Later,
+            Outbound::TooLarge => Sent::TooLarge,
+            // What is in the store stays there.
+            Outbound::Closed => Sent::Later,
         }
-        outcome
     }
+}
+
+/// What became of an attempt to send a message.
+enum Sent {
+    /// It is written; above QoS 0 it waits for its acknowledgement.
+    Now(Option<PacketId>),
+    /// There is no room at the moment.
+    Later,
+    /// It must not be delivered any more.
+    Expired,
+    /// The device may not receive it.
+    Withheld,
+    /// The device does not take messages as large.
+    TooLarge,
 }

@@ -80,7 +80,7 @@ impl Session {
             .authorization
             .publish(now, &topic)
             .map_err(|_| No::new(ReasonCode::NotAuthorized, "no policy allows iot:Publish to this topic"))?;
-        if publish.retain && self.authorization.retain(now, &topic).is_err() {
+        if publish.retain && self.authorization.retain_publish(now, &topic).is_err() {
             return Err(No::new(ReasonCode::NotAuthorized, "no policy allows iot:RetainPublish to this topic"));
         }
         may_publish(&topic).map_err(|reserved| No::new(ReasonCode::TopicNameInvalid, reserved))?;
@@ -98,9 +98,9 @@ impl Session {
             event_type,
             details,
             topic,
-            certificate_id: self.identity.certificate_id(),
+            principal: &self.identity.principal(),
             scope: self.identity.scope(),
-            client_id: self.guard.session().client_id().as_str(),
+            client_id: Some(self.guard.session().client_id().as_str()),
         };
         self.shared.reporter.deny(&denial, self.shared.clock.now());
     }

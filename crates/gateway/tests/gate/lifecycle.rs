@@ -36,7 +36,7 @@ async fn coming_and_going_is_told() {
     // Taken over: the newcomer is told, then the end of the older one.
     let second = gate.connect(&device, "dev/1").await;
     assert!(first.until_closed().await.is_some());
-    let mut events = vec![event(&mut watcher).await, event(&mut watcher).await];
+    let mut events = [event(&mut watcher).await, event(&mut watcher).await];
     events.sort_by(|a, b| a.0.cmp(&b.0));
     assert_eq!(events[0].1["versionNumber"], 1);
     assert_eq!(events[1].0, "$aws/events/presence/disconnected/dev/1");

@@ -389,7 +389,7 @@ pub(crate) fn publish(delivery: Delivery, topic: &str, payload: &str) -> Packet 
     })
 }
 
-async fn patiently<T>(io: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+pub(super) async fn patiently<T>(io: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     match timeout(PATIENCE, io).await {
         Ok(outcome) => outcome,
         Err(_) => panic!("the gate does not answer"),
