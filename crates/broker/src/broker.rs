@@ -19,7 +19,7 @@ use crate::departed::Departed;
 use crate::journal::{Journal, Keys};
 use crate::mailbox::Mailbox;
 use crate::message::Message;
-use crate::persistence::{Persistence, Unavailable, Write};
+use crate::persistence::{Loaded, Persistence, Unavailable, Write};
 use crate::realm::{Realm, Wish};
 use crate::session::{ConnectionInfo, Session, SessionGuard};
 
@@ -116,7 +116,7 @@ impl Broker {
         clock: Arc<dyn Clock>,
         random: Random,
     ) -> Result<Self, Unavailable> {
-        let (kept, last_message) = persistence.load(clock.now()).await?;
+        let Loaded { sessions, groups, last_message } = persistence.load(clock.now()).await?;
         let process = random()
             .map_or(0, |bytes| bytes.iter().take(8).fold(0_u64, |number, byte| (number << 8) | u64::from(*byte)));
         let keys = Arc::new(Keys::new(Arc::clone(&clock), last_message, process));
@@ -130,7 +130,10 @@ impl Broker {
                 keys,
             }),
         };
-        for kept in kept {
+        for group in groups {
+            broker.realm(group.scope).take_back_group(group.group_id, group.filter, group.queued);
+        }
+        for kept in sessions {
             let session = Session::kept(broker.next_session(), &kept);
             broker.realm(kept.session.scope).take_back(session, kept.subscriptions);
         }
@@ -282,7 +285,7 @@ impl Broker {
         self.shared.next_session.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn new_session_id(&self) -> Result<SessionId, Unavailable> {
+    pub(crate) fn new_session_id(&self) -> Result<SessionId, Unavailable> {
         (self.shared.random)().map(SessionId::from_bytes).ok_or(Unavailable::Store)
     }
 

@@ -15,7 +15,7 @@ use gatehouse_store::{ParkedRecord, SessionRecord, SubscriptionRecord};
 use parking_lot::Mutex;
 
 use crate::message::{Delivery, Message};
-use crate::persistence::{Kept, Pending, Persistence, Unavailable, Write};
+use crate::persistence::{Kept, KeptGroup, Loaded, Pending, Persistence, Unavailable, Write};
 
 /// A clock that stands still until it is set.
 #[derive(Debug)]
@@ -45,6 +45,7 @@ pub(crate) struct Contents {
     pub(crate) sessions: BTreeMap<SessionId, SessionRecord>,
     pub(crate) subscriptions: BTreeMap<SessionId, BTreeMap<TopicFilter, SubscriptionRecord>>,
     pub(crate) queues: BTreeMap<SessionId, Queue>,
+    pub(crate) groups: BTreeMap<SessionId, (Scope, TopicFilter)>,
     pub(crate) retained: BTreeMap<(Scope, TopicName), Arc<Message>>,
     highest: u64,
 }
@@ -113,6 +114,18 @@ impl Contents {
                 if self.sessions.contains_key(&session_id) {
                     let former = self.queues.entry(session_id).or_default().insert(key, (message, is_retained));
                     assert!(former.is_none(), "a key is used once");
+                }
+            }
+            Write::PutGroup { group_id, scope, filter } => {
+                self.groups.insert(group_id, (scope, filter));
+            }
+            Write::DeleteGroup(group_id) => {
+                self.groups.remove(&group_id);
+            }
+            Write::QueueShared { group_id, key, message } => {
+                self.highest = self.highest.max(key.number());
+                if self.groups.contains_key(&group_id) {
+                    self.queues.entry(group_id).or_default().insert(key, (message, false));
                 }
             }
             Write::Unqueue(session_id, key) => {
@@ -187,7 +200,7 @@ impl Persistence for Arc<Disk> {
         })
     }
 
-    fn load(&self, now: Timestamp) -> Pending<'_, (Vec<Kept>, u64)> {
+    fn load(&self, now: Timestamp) -> Pending<'_, Loaded> {
         Box::pin(async move {
             self.check()?;
             let mut contents = self.contents.lock();
@@ -198,7 +211,16 @@ impl Persistence for Arc<Disk> {
                     expires_at: now.plus_millis(i64::from(session.expiry_secs) * 1000),
                 });
             }
-            let kept = contents.sessions.values().map(|session| Kept {
+            let waiting = |id: SessionId| {
+                contents.queues.get(&id).map_or(0, |queue| u32::try_from(queue.len()).unwrap_or(u32::MAX))
+            };
+            let groups = contents.groups.iter().map(|(group_id, (scope, filter))| KeptGroup {
+                group_id: *group_id,
+                scope: *scope,
+                filter: filter.clone(),
+                queued: waiting(*group_id),
+            });
+            let sessions = contents.sessions.values().map(|session| Kept {
                 session: session.clone(),
                 subscriptions: contents
                     .subscriptions
@@ -206,12 +228,9 @@ impl Persistence for Arc<Disk> {
                     .into_iter()
                     .flat_map(|all| all.values().cloned())
                     .collect(),
-                queued: contents
-                    .queues
-                    .get(&session.session_id)
-                    .map_or(0, |queue| u32::try_from(queue.len()).unwrap_or(u32::MAX)),
+                queued: waiting(session.session_id),
             });
-            Ok((kept.collect(), contents.highest))
+            Ok(Loaded { sessions: sessions.collect(), groups: groups.collect(), last_message: contents.highest })
         })
     }
 }

@@ -104,6 +104,21 @@ impl Journal {
         answered.await.unwrap_or(Err(Unavailable::Store))
     }
 
+    /// As [`write`](Self::write), with keys as in [`submit_keyed`](Self::submit_keyed).
+    pub(crate) async fn write_keyed(
+        self: &Arc<Self>,
+        writes: impl FnOnce(&Keys) -> Vec<Write>,
+    ) -> Result<(), Unavailable> {
+        let (answer, answered) = oneshot::channel();
+        self.submit_keyed(
+            writes,
+            Box::new(move |outcome| {
+                let _nobody_waits = answer.send(outcome);
+            }),
+        );
+        answered.await.unwrap_or(Err(Unavailable::Store))
+    }
+
     /// Waits until everything entered so far is settled.
     pub(crate) async fn settled(self: &Arc<Self>) {
         if !self.is_idle() {

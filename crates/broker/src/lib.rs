@@ -25,6 +25,7 @@ mod message;
 mod persistence;
 mod realm;
 mod session;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -35,5 +36,5 @@ pub use direct::{Confirmation, Direct};
 pub use journal::Done;
 pub use mailbox::{CloseReason, Interest, Mailbox, Pushed, QueueRoom, Receipt};
 pub use message::{Delivery, Lifetime, Message};
-pub use persistence::{Kept, Pending, Persistence, Unavailable, Write};
+pub use persistence::{Kept, KeptGroup, Loaded, Pending, Persistence, Unavailable, Write};
 pub use session::{ConnectionInfo, Session, SessionGuard, SubscribeOutcome, SubscriptionOptions};

@@ -111,6 +111,15 @@ pub enum Pushed {
     Closed,
 }
 
+/// What became of an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Offered {
+    /// It waits for the connection.
+    Taken,
+    /// The mailbox is full, or the connection at its end: somebody else may have it.
+    Declined,
+}
+
 impl Mailbox {
     /// An empty mailbox that shares its memory with no other.
     #[must_use]
@@ -147,18 +156,25 @@ impl Mailbox {
         Pushed::Overflow
     }
 
+    /// Puts in a message that somebody else can have when there is no room.
+    pub(crate) fn offer(&self, delivery: Delivery) -> Offered {
+        let weight = delivery.message.weight();
+        let mut state = self.state.lock();
+        if state.close.is_some() || !state.has_room_for(weight) || !self.room.take(weight) {
+            return Offered::Declined;
+        }
+        state.queued_bytes += weight;
+        state.queue.push_back(delivery);
+        let waker = state.waker_for(Interest::Messages);
+        drop(state);
+        wake(waker);
+        Offered::Taken
+    }
+
     /// Puts in a message whose sender waits for what becomes of it. One that does not fit is gone at once, which is what
     /// its sender learns: it was asked for delivery now.
     pub fn push_direct(&self, message: Arc<Message>, qos: Qos, direct: Direct) {
-        let weight = message.weight();
-        let mut state = self.state.lock();
-        if state.close.is_none() && state.has_room_for(weight) && self.room.take(weight) {
-            state.queued_bytes += weight;
-            state.queue.push_back(Delivery { message, qos, retain: false, key: None, direct: Some(direct) });
-            let waker = state.waker_for(Interest::Messages);
-            drop(state);
-            wake(waker);
-        }
+        let _declined = self.offer(Delivery { message, qos, retain: false, key: None, direct: Some(direct) });
     }
 
     /// Asks the connection to end. The first reason stays. Messages still waiting are dropped, so that nothing reaches a

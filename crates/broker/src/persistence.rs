@@ -71,6 +71,26 @@ pub enum Write {
         /// The message.
         message: Arc<Message>,
     },
+    /// A shared subscription begins, or is there already.
+    PutGroup {
+        /// Its id.
+        group_id: SessionId,
+        /// Whose it is.
+        scope: Scope,
+        /// As clients write it.
+        filter: TopicFilter,
+    },
+    /// It ends; its messages go with [`Write::Trim`].
+    DeleteGroup(SessionId),
+    /// A message waits for whoever of a group comes first.
+    QueueShared {
+        /// Which group.
+        group_id: SessionId,
+        /// The message's place.
+        key: MessageKey,
+        /// The message.
+        message: Arc<Message>,
+    },
     /// A message waits no more.
     Unqueue(SessionId, MessageKey),
     /// The oldest messages of a session wait no more: so many at most.
@@ -92,6 +112,30 @@ pub struct Kept {
     pub queued: u32,
 }
 
+/// A shared subscription as it was kept.
+#[derive(Clone, Debug)]
+pub struct KeptGroup {
+    /// Its id.
+    pub group_id: SessionId,
+    /// Whose it is.
+    pub scope: Scope,
+    /// As clients write it.
+    pub filter: TopicFilter,
+    /// How many messages wait for it.
+    pub queued: u32,
+}
+
+/// What was kept.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// The sessions, nobody being connected.
+    pub sessions: Vec<Kept>,
+    /// The shared subscriptions that messages may wait for.
+    pub groups: Vec<KeptGroup>,
+    /// The highest number of a message's key.
+    pub last_message: u64,
+}
+
 /// Keeps what outlives connections and processes. Whatever `commit` has answered with `Ok` is on the disk.
 pub trait Persistence: Send + Sync + 'static {
     /// Writes all of it, or nothing.
@@ -102,8 +146,8 @@ pub trait Persistence: Send + Sync + 'static {
     fn retained(&self, scope: Scope, topic: TopicName) -> Pending<'_, Option<Arc<Message>>>;
     /// Topics whose retained message has expired.
     fn expired_retained(&self, now: Timestamp, limit: u32) -> Pending<'_, Vec<(Scope, TopicName)>>;
-    /// Everything that is kept of sessions, nobody being connected, and the highest number of a message's key.
-    fn load(&self, now: Timestamp) -> Pending<'_, (Vec<Kept>, u64)>;
+    /// Everything that is kept of sessions.
+    fn load(&self, now: Timestamp) -> Pending<'_, Loaded>;
 }
 
 fn unavailable(error: &gatehouse_store::Error) -> Unavailable {
@@ -144,18 +188,19 @@ impl Persistence for Store {
         Box::pin(async move { self.expired_retained_topics(now, limit).await.map_err(|error| unavailable(&error)) })
     }
 
-    fn load(&self, now: Timestamp) -> Pending<'_, (Vec<Kept>, u64)> {
+    fn load(&self, now: Timestamp) -> Pending<'_, Loaded> {
         Box::pin(async move { load(self, now).await.map_err(|error| unavailable(&error)) })
     }
 }
 
-async fn load(store: &Store, now: Timestamp) -> Result<(Vec<Kept>, u64), gatehouse_store::Error> {
+async fn load(store: &Store, now: Timestamp) -> Result<Loaded, gatehouse_store::Error> {
     let mut batch = Batch::new();
     batch.park_all_sessions(now, DisconnectReason::ServerError.as_str());
     batch.delete_orphaned_messages();
     store.commit(batch, now).await?;
     let lengths: std::collections::HashMap<_, _> = store.queue_lengths().await?.into_iter().collect();
-    let mut kept = Vec::new();
+    let waiting = |id| lengths.get(&id).copied().unwrap_or(0);
+    let mut sessions = Vec::new();
     let mut after = None;
     loop {
         let page = store.sessions(after, SESSIONS_AT_ONCE).await?;
@@ -163,12 +208,17 @@ async fn load(store: &Store, now: Timestamp) -> Result<(Vec<Kept>, u64), gatehou
         after = Some(last.session_id);
         for session in page {
             let subscriptions = store.session_subscriptions(session.session_id).await?;
-            let queued = lengths.get(&session.session_id).copied().unwrap_or(0);
-            kept.push(Kept { session, subscriptions, queued });
+            let queued = waiting(session.session_id);
+            sessions.push(Kept { session, subscriptions, queued });
         }
     }
-    let highest = store.last_message_key().await?.map_or(0, |key| key.number());
-    Ok((kept, highest))
+    let groups = store.shared_groups().await?;
+    let groups = groups.into_iter().map(|(group_id, scope, filter)| {
+        let queued = waiting(group_id);
+        KeptGroup { group_id, scope, filter, queued }
+    });
+    let last_message = store.last_message_key().await?.map_or(0, |key| key.number());
+    Ok(Loaded { sessions, groups: groups.collect(), last_message })
 }
 
 async fn add(store: &Store, batch: &mut Batch, write: Write) -> Result<(), Unavailable> {
@@ -182,6 +232,12 @@ async fn add(store: &Store, batch: &mut Batch, write: Write) -> Result<(), Unava
         Write::Queue { session_id, key, is_retained, message } => {
             let queued = QueuedMessage { key, is_retained, message: stored(&message) };
             batch.queue_message(session_id, &queued).map_err(|error| unavailable(&error))?;
+        }
+        Write::PutGroup { group_id, scope, filter } => batch.put_shared_group(group_id, scope, &filter),
+        Write::DeleteGroup(group_id) => batch.delete_shared_group(group_id),
+        Write::QueueShared { group_id, key, message } => {
+            let queued = QueuedMessage { key, is_retained: false, message: stored(&message) };
+            batch.queue_shared_message(group_id, &queued).map_err(|error| unavailable(&error))?;
         }
         Write::Unqueue(session_id, key) => batch.unqueue_message(session_id, key),
         Write::Trim(session_id, count) => batch.unqueue_messages(session_id, count),

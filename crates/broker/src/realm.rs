@@ -11,7 +11,7 @@ use gatehouse_domain::disconnect::DisconnectReason;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::session::SessionId;
 use gatehouse_domain::time::Timestamp;
-use gatehouse_domain::topic::TopicName;
+use gatehouse_domain::topic::{TopicFilter, TopicName};
 use gatehouse_mqtt::Qos;
 use gatehouse_store::{ParkedRecord, SessionRecord, SubscriptionRecord};
 use parking_lot::{Mutex, RwLock};
@@ -23,11 +23,9 @@ use crate::journal::{Done, Journal, Keys};
 use crate::mailbox::{CloseReason, Mailbox, Pushed};
 use crate::message::{Delivery, Message};
 use crate::persistence::{Unavailable, Write};
-use crate::session::{Session, State, SubscriptionOptions};
+use crate::session::{Session, State, SubscriptionOptions, end_of_group, trim};
+use crate::shared::{Given, Group};
 use crate::tree::{Subscriber, Tree};
-
-/// Messages of an ended session removed in one step.
-const TRIMMED_AT_ONCE: u32 = 500;
 
 /// What the broker keeps of one scope, from its first session to its last.
 #[derive(Debug)]
@@ -85,9 +83,21 @@ impl Realm {
             let options =
                 SubscriptionOptions { qos, no_local: record.no_local, retain_as_published: record.retain_as_published };
             session.subscriptions.lock().push((record.filter.clone(), options));
-            self.tree.write().insert(&record.filter, Subscriber { session: Arc::clone(&session), options });
+            // Groups with members like this one were taken back before.
+            self.tree.write().insert(&record.filter, Subscriber { session: Arc::clone(&session), options }, || None);
         }
         roster.sessions.insert(session.client_id().clone(), session);
+    }
+
+    /// Takes in a shared subscription that was kept; its members follow.
+    pub(crate) fn take_back_group(&self, group_id: SessionId, filter: TopicFilter, queued: u32) {
+        self.tree.write().insert_group(Group::new(filter, group_id, queued));
+    }
+
+    /// What is to be on the disk before a session that outlives its connection is a member of a shared subscription.
+    pub(crate) fn group_record(&self, filter: &TopicFilter) -> Option<Write> {
+        let group = self.tree.read().group(filter)?;
+        Some(Write::PutGroup { group_id: group.group_id, scope: self.scope, filter: filter.clone() })
     }
 
     /// Gives the client its session: the one it had, or a new one.
@@ -167,15 +177,14 @@ impl Realm {
         if !subscriptions.is_empty() {
             let mut tree = self.tree.write();
             for (filter, _) in &subscriptions {
-                tree.remove(filter, session.number);
+                if let Some(group) = tree.remove(filter, session.number) {
+                    writes.extend(end_of_group(&group));
+                }
             }
         }
         if let Some(session_id) = session.session_id {
             writes.push(Write::DeleteSession(session_id));
-            let queued = session.queued();
-            for _ in 0..queued.div_ceil(TRIMMED_AT_ONCE) {
-                writes.push(Write::Trim(session_id, TRIMMED_AT_ONCE));
-            }
+            writes.extend(trim(session_id, session.queued()));
         }
     }
 
@@ -319,17 +328,27 @@ impl Realm {
                 Pushed::Closed => {}
             }
         });
-        fanout.stored = keepers.len();
-        if keepers.is_empty() && !in_line && !message.retain {
+        let mut waiting_groups = Vec::new();
+        for group in matches.groups() {
+            match group.give(message) {
+                Given::Mailbox => fanout.queued += 1,
+                Given::Queue(session) => keepers.push(session),
+                Given::Group => waiting_groups.push(Arc::clone(group)),
+                Given::Nobody => fanout.dropped += 1,
+            }
+        }
+        fanout.stored = keepers.len() + waiting_groups.len();
+        if fanout.stored == 0 && !in_line && !message.retain {
             return Published::Settled(fanout);
         }
-        self.keep(message, keepers, receipt());
+        self.keep(message, keepers, waiting_groups, receipt());
         Published::Pending(fanout)
     }
 
-    /// Writes the message down for each of the sessions, and tells those that are connected.
-    fn keep(&self, message: &Arc<Message>, keepers: Vec<Arc<Session>>, receipt: Done) {
+    /// Writes the message down for each of the sessions and groups, and tells those that are connected.
+    fn keep(&self, message: &Arc<Message>, keepers: Vec<Arc<Session>>, groups: Vec<Arc<Group>>, receipt: Done) {
         let session_ids: Vec<SessionId> = keepers.iter().filter_map(|session| session.session_id).collect();
+        let group_ids: Vec<SessionId> = groups.iter().map(|group| group.group_id).collect();
         let message = Arc::clone(message);
         let queue = move |keys: &Keys| {
             let queue = |session_id| Write::Queue {
@@ -338,7 +357,10 @@ impl Realm {
                 is_retained: false,
                 message: Arc::clone(&message),
             };
-            session_ids.into_iter().map(queue).collect()
+            let queue_shared =
+                |group_id| Write::QueueShared { group_id, key: keys.next(), message: Arc::clone(&message) };
+            let of_sessions = session_ids.into_iter().map(queue);
+            of_sessions.chain(group_ids.into_iter().map(queue_shared)).collect()
         };
         self.journal.submit_keyed(
             queue,
@@ -347,6 +369,12 @@ impl Realm {
                     match outcome {
                         Ok(()) => session.tell_stored(),
                         Err(_) => session.queue_down(1),
+                    }
+                }
+                for group in groups {
+                    match outcome {
+                        Ok(()) => group.tell_stored(),
+                        Err(_) => group.queue_down(1),
                     }
                 }
                 receipt(outcome);

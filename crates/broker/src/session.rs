@@ -19,12 +19,15 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::broker::{Broker, Connecting, Published};
 use crate::journal::{Done, Keys};
-use crate::mailbox::{CloseReason, Mailbox, Pushed};
+use crate::mailbox::{CloseReason, Mailbox, Offered, Pushed};
 use crate::message::{Delivery, Message};
 use crate::persistence::{Kept, Unavailable, Write};
 use crate::realm::Realm;
+use crate::shared::Group;
 use crate::tree::Subscriber;
 
+/// Messages of an ended queue removed in one step.
+const TRIMMED_AT_ONCE: u32 = 500;
 /// Messages read out of the store at once.
 const FETCHED_AT_ONCE: u32 = 16;
 
@@ -95,6 +98,8 @@ pub enum SubscribeOutcome {
     Replaced,
     /// Refused: the session has `limits::SUBSCRIPTIONS_PER_CONNECTION` filters.
     LimitReached,
+    /// Refused: the scope has `limits::SHARED_GROUPS` shared subscriptions, or this one `limits::SHARED_MEMBERS` members.
+    SharedLimitReached,
 }
 
 /// The holder's place among the sessions of its scope. Dropping it parks the session when it outlives its connection, and
@@ -247,6 +252,14 @@ impl Session {
         }
     }
 
+    /// As [`push`](Self::push), for a message that somebody else can have.
+    pub(crate) fn offer(&self, delivery: Delivery) -> Offered {
+        match &*self.state.read() {
+            State::Connected { mailbox, .. } => mailbox.offer(delivery),
+            State::Parked { .. } | State::Ended => Offered::Declined,
+        }
+    }
+
     pub(crate) fn tell_stored(&self) {
         if let State::Connected { mailbox, .. } = &*self.state.read() {
             mailbox.mark_stored();
@@ -327,9 +340,9 @@ impl SessionGuard {
         for (filter, options) in filters {
             let options = SubscriptionOptions { qos: options.qos.min(Qos::AtLeastOnce), ..options };
             let outcome = self.enter(&filter, options);
-            if outcome != SubscribeOutcome::LimitReached
-                && let Some(session_id) = self.session.session_id
-            {
+            let is_subscribed = matches!(outcome, SubscribeOutcome::Added | SubscribeOutcome::Replaced);
+            if is_subscribed && let Some(session_id) = self.session.session_id {
+                writes.extend(self.realm.group_record(&filter));
                 writes.push(Write::PutSubscription(session_id, Box::new(self.record(&filter, options))));
             }
             if outcome == SubscribeOutcome::Added {
@@ -359,7 +372,9 @@ impl SessionGuard {
             return SubscribeOutcome::Added;
         }
         let subscriber = Subscriber { session: Arc::clone(&self.session), options };
-        self.realm.tree.write().insert(filter, subscriber);
+        if !self.realm.tree.write().insert(filter, subscriber, || self.broker.new_session_id().ok()) {
+            return SubscribeOutcome::SharedLimitReached;
+        }
         match known.and_then(|at| subscriptions.get_mut(at)) {
             Some((_, known)) => {
                 *known = options;
@@ -386,7 +401,10 @@ impl SessionGuard {
         let mut subscriptions = self.session.subscriptions.lock();
         let Some(at) = subscriptions.iter().position(|(known, _)| known == filter) else { return false };
         subscriptions.remove(at);
-        self.realm.tree.write().remove(filter, self.session.number);
+        let deserted = self.realm.tree.write().remove(filter, self.session.number);
+        if let Some(group) = deserted {
+            self.realm.journal.note(end_of_group(&group));
+        }
         true
     }
 
@@ -423,8 +441,56 @@ impl SessionGuard {
         let deliveries = self.broker.shared.persistence.queued(session_id, self.cursor, FETCHED_AT_ONCE).await?;
         if let Some(last) = deliveries.last() {
             self.cursor = last.key;
+            return Ok(deliveries);
+        }
+        // Its own first; then what waits for whoever of a group comes first.
+        if self.take_over_from_groups(session_id).await? == 0 {
+            return Ok(Vec::new());
+        }
+        let deliveries = self.broker.shared.persistence.queued(session_id, self.cursor, FETCHED_AT_ONCE).await?;
+        if let Some(last) = deliveries.last() {
+            self.cursor = last.key;
         }
         Ok(deliveries)
+    }
+
+    /// Moves messages from the queues of its shared subscriptions to the session's own; answers how many.
+    async fn take_over_from_groups(&self, session_id: SessionId) -> Result<u32, Unavailable> {
+        let filters: Vec<TopicFilter> = {
+            let subscriptions = self.session.subscriptions.lock();
+            let shared =
+                subscriptions.iter().filter(|(filter, options)| filter.is_shared() && options.qos > Qos::AtMostOnce);
+            shared.map(|(filter, _)| filter.clone()).collect()
+        };
+        for filter in filters {
+            let group = self.realm.tree.read().group(&filter);
+            let Some(group) = group else { continue };
+            let Some(_draining) = group.begin_to_drain() else { continue };
+            let waiting = self.broker.shared.persistence.queued(group.group_id, None, FETCHED_AT_ONCE).await?;
+            if waiting.is_empty() {
+                continue;
+            }
+            let count = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
+            let group_id = group.group_id;
+            let moves = move |keys: &Keys| {
+                let mut writes = Vec::with_capacity(2 * waiting.len());
+                for delivery in waiting {
+                    writes.extend(delivery.key.map(|key| Write::Unqueue(group_id, key)));
+                    writes.push(Write::Queue {
+                        session_id,
+                        key: keys.next(),
+                        is_retained: false,
+                        message: delivery.message,
+                    });
+                }
+                writes
+            };
+            self.realm.journal.write_keyed(moves).await?;
+            group.queue_down(count);
+            self.session.queued.fetch_add(count, Ordering::Relaxed);
+            return Ok(count);
+        }
+        Ok(0)
     }
 
     /// The client has a message that waited in the store, or must never get it.
@@ -469,6 +535,18 @@ impl SessionGuard {
             }
         }
     }
+}
+
+/// What a group leaves behind that lost its last member.
+pub(crate) fn end_of_group(group: &Group) -> Vec<Write> {
+    let mut writes = vec![Write::DeleteGroup(group.group_id)];
+    writes.extend(trim(group.group_id, group.queued()));
+    writes
+}
+
+/// The removal of all messages of a queue, in steps.
+pub(crate) fn trim(queue: SessionId, count: u32) -> impl Iterator<Item = Write> {
+    (0..count.div_ceil(TRIMMED_AT_ONCE)).map(move |_| Write::Trim(queue, TRIMMED_AT_ONCE))
 }
 
 impl Drop for SessionGuard {

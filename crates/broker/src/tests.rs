@@ -2,6 +2,7 @@
 
 mod memory;
 mod sessions;
+mod shared;
 mod simulation;
 
 use std::sync::Arc;

@@ -7,9 +7,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use gatehouse_domain::limits;
+use gatehouse_domain::session::SessionId;
 use gatehouse_domain::topic::{TopicFilter, TopicName};
 
 use crate::session::{Session, SubscriptionOptions};
+use crate::shared::Group;
 
 /// Who gets the messages of a filter.
 #[derive(Clone, Debug)]
@@ -31,6 +34,8 @@ type Subscribers = Arc<Vec<Subscriber>>;
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     root: Node,
+    /// The shared subscriptions, by what clients write.
+    groups: HashMap<TopicFilter, Arc<Group>>,
 }
 
 #[derive(Debug, Default)]
@@ -39,9 +44,17 @@ struct Node {
     here: Option<Subscribers>,
     /// Of the filter that ends in `#` below here.
     hash: Option<Subscribers>,
+    /// Shared subscriptions, seldom any: those of the filter that ends here, and of the one that ends in `#` below.
+    shared: Option<Box<Shared>>,
     plus: Option<Box<Node>>,
     #[expect(clippy::box_collection, reason = "most nodes are leaves, and these should be small")]
     children: Option<Box<HashMap<Box<str>, Node>>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    here: Vec<Arc<Group>>,
+    hash: Vec<Arc<Group>>,
 }
 
 /// The lists of subscribers that a topic leads to. Holds no lock.
@@ -50,25 +63,76 @@ pub(crate) struct Matches {
     /// Apart, because one list is the usual case and needs no allocation.
     first: Option<Subscribers>,
     more: Vec<Subscribers>,
+    groups: Vec<Arc<Group>>,
 }
 
 impl Tree {
-    /// Enters a subscriber; one of the same session and filter is replaced.
-    pub(crate) fn insert(&mut self, filter: &TopicFilter, subscriber: Subscriber) {
+    /// Enters a subscriber; one of the same session and filter is replaced. `false` when there are too many shared
+    /// subscriptions or members of one. `new_id` makes the id of a shared subscription that is not there yet.
+    pub(crate) fn insert(
+        &mut self,
+        filter: &TopicFilter,
+        subscriber: Subscriber,
+        new_id: impl FnOnce() -> Option<SessionId>,
+    ) -> bool {
+        if filter.is_shared() {
+            let known = self.groups.get(filter).map(Arc::clone);
+            let group = known.or_else(|| {
+                let group_id = (self.groups.len() < limits::SHARED_GROUPS).then(new_id)??;
+                Some(self.insert_group(Group::new(filter.clone(), group_id, 0)))
+            });
+            return group.is_some_and(|group| group.enter(subscriber));
+        }
         let mut node = &mut self.root;
         for level in filter.as_str().split('/') {
             node = match level {
-                "#" => return enter(&mut node.hash, subscriber),
+                "#" => {
+                    enter(&mut node.hash, subscriber);
+                    return true;
+                }
                 "+" => node.plus.get_or_insert_default(),
                 name => node.children.get_or_insert_default().entry(name.into()).or_default(),
             };
         }
         enter(&mut node.here, subscriber);
+        true
     }
 
-    /// Removes the subscriber with this session number, and the nodes that nobody needs any more.
-    pub(crate) fn remove(&mut self, filter: &TopicFilter, session: u64) {
-        self.root.remove(Some(filter.as_str()), session);
+    /// Enters a shared subscription that is not there yet.
+    pub(crate) fn insert_group(&mut self, group: Group) -> Arc<Group> {
+        let group = Arc::new(group);
+        self.groups.insert(group.filter.clone(), Arc::clone(&group));
+        let mut node = &mut self.root;
+        for level in group.filter.matched().split('/') {
+            node = match level {
+                "#" => {
+                    node.shared.get_or_insert_default().hash.push(Arc::clone(&group));
+                    return group;
+                }
+                "+" => node.plus.get_or_insert_default(),
+                name => node.children.get_or_insert_default().entry(name.into()).or_default(),
+            };
+        }
+        node.shared.get_or_insert_default().here.push(Arc::clone(&group));
+        group
+    }
+
+    /// The shared subscription of this filter.
+    pub(crate) fn group(&self, filter: &TopicFilter) -> Option<Arc<Group>> {
+        self.groups.get(filter).map(Arc::clone)
+    }
+
+    /// Removes the subscriber with this session number, and the nodes that nobody needs any more. Answers the shared
+    /// subscription that lost its last member by that.
+    pub(crate) fn remove(&mut self, filter: &TopicFilter, session: u64) -> Option<Arc<Group>> {
+        if !filter.is_shared() {
+            self.root.remove(Some(filter.as_str()), &Leaving::Session(session));
+            return None;
+        }
+        let group = self.groups.get(filter).filter(|group| group.leave(session)).map(Arc::clone)?;
+        self.groups.remove(filter);
+        self.root.remove(Some(filter.matched()), &Leaving::Group(&group));
+        Some(group)
     }
 
     /// The subscribers that `topic` leads to.
@@ -85,19 +149,29 @@ impl Tree {
     }
 }
 
+/// Who is removed from a node.
+enum Leaving<'a> {
+    Session(u64),
+    Group(&'a Arc<Group>),
+}
+
 impl Node {
     fn is_empty(&self) -> bool {
-        self.here.is_none() && self.hash.is_none() && self.plus.is_none() && self.children.is_none()
+        self.here.is_none()
+            && self.hash.is_none()
+            && self.shared.is_none()
+            && self.plus.is_none()
+            && self.children.is_none()
     }
 
     // Recurses as deep as the filter has levels, which its type bounds; so does `find`, which follows existing nodes only.
-    fn remove(&mut self, rest: Option<&str>, session: u64) {
-        let Some(rest) = rest else { return leave(&mut self.here, session) };
+    fn remove(&mut self, rest: Option<&str>, leaving: &Leaving<'_>) {
+        let Some(rest) = rest else { return self.leave(leaving, false) };
         match split_level(rest) {
-            ("#", _) => leave(&mut self.hash, session),
+            ("#", _) => self.leave(leaving, true),
             ("+", rest) => {
                 if let Some(plus) = &mut self.plus {
-                    plus.remove(rest, session);
+                    plus.remove(rest, leaving);
                     if plus.is_empty() {
                         self.plus = None;
                     }
@@ -106,7 +180,7 @@ impl Node {
             (name, rest) => {
                 let Some(children) = &mut self.children else { return };
                 let Some(child) = children.get_mut(name) else { return };
-                child.remove(rest, session);
+                child.remove(rest, leaving);
                 if child.is_empty() {
                     children.remove(name);
                 }
@@ -117,10 +191,33 @@ impl Node {
         }
     }
 
+    fn leave(&mut self, leaving: &Leaving<'_>, is_hash: bool) {
+        match leaving {
+            Leaving::Session(session) => leave(if is_hash { &mut self.hash } else { &mut self.here }, *session),
+            Leaving::Group(group) => {
+                let Some(shared) = &mut self.shared else { return };
+                let groups = if is_hash { &mut shared.hash } else { &mut shared.here };
+                groups.retain(|other| !Arc::ptr_eq(other, group));
+                if shared.here.is_empty() && shared.hash.is_empty() {
+                    self.shared = None;
+                }
+            }
+        }
+    }
+
     fn find(&self, rest: Option<&str>, wildcards: bool, matches: &mut Matches) {
-        let Some(rest) = rest else { return matches.add(self.here.as_ref()) };
+        let Some(rest) = rest else {
+            matches.add(self.here.as_ref());
+            if let Some(shared) = &self.shared {
+                matches.groups.extend(shared.here.iter().map(Arc::clone));
+            }
+            return;
+        };
         if wildcards {
             matches.add(self.hash.as_ref());
+            if let Some(shared) = &self.shared {
+                matches.groups.extend(shared.hash.iter().map(Arc::clone));
+            }
         }
         let (level, rest) = split_level(rest);
         if let Some(child) = self.children.as_ref().and_then(|children| children.get(level)) {
@@ -142,8 +239,13 @@ impl Matches {
         }
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.first.is_none()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_none() && self.groups.is_empty()
+    }
+
+    /// The shared subscriptions that the topic leads to.
+    pub(crate) fn groups(&self) -> &[Arc<Group>] {
+        &self.groups
     }
 
     /// Calls `deliver` once for each session, with its highest QoS: of overlapping subscriptions the highest decides
@@ -257,7 +359,7 @@ mod tests {
             for (session, filter, qos) in steps {
                 match qos {
                     Some(qos) => {
-                        tree.insert(&filter, subscriber(session, qos));
+                        tree.insert(&filter, subscriber(session, qos), || None);
                         model.insert((session, filter), qos);
                     }
                     None => {
@@ -287,7 +389,7 @@ mod tests {
     #[test]
     fn the_deepest_filter_matches_at_its_own_depth() {
         let mut tree = Tree::default();
-        tree.insert(&filter("+/+/+/+/+/+/+/#"), subscriber(1, Qos::AtMostOnce));
+        tree.insert(&filter("+/+/+/+/+/+/+/#"), subscriber(1, Qos::AtMostOnce), || None);
         assert_eq!(found(&tree, &TopicName::parse("a/b/c/d/e/f/g/h").unwrap()).len(), 1);
         assert_eq!(found(&tree, &TopicName::parse("a/b/c/d/e/f/g").unwrap()).len(), 0);
     }
@@ -296,7 +398,7 @@ mod tests {
     fn removing_what_is_not_there_changes_nothing() {
         let mut tree = Tree::default();
         tree.remove(&filter("a/+/#"), 1);
-        tree.insert(&filter("a/+/#"), subscriber(1, Qos::AtMostOnce));
+        tree.insert(&filter("a/+/#"), subscriber(1, Qos::AtMostOnce), || None);
         for other in ["a", "a/+", "a/#", "a/b/#", "+/+/#", "#"] {
             tree.remove(&filter(other), 1);
         }
@@ -307,9 +409,9 @@ mod tests {
     #[test]
     fn a_message_under_way_keeps_the_subscribers_it_found() {
         let mut tree = Tree::default();
-        tree.insert(&filter("a"), subscriber(1, Qos::AtMostOnce));
+        tree.insert(&filter("a"), subscriber(1, Qos::AtMostOnce), || None);
         let under_way = tree.find(&TopicName::parse("a").unwrap());
-        tree.insert(&filter("a"), subscriber(2, Qos::AtMostOnce));
+        tree.insert(&filter("a"), subscriber(2, Qos::AtMostOnce), || None);
         tree.remove(&filter("a"), 1);
         let mut sessions = Vec::new();
         under_way.for_each_session(None, |subscriber| sessions.push(subscriber.number()));

@@ -77,6 +77,14 @@ pub const TOPIC_BYTES: usize = 256;
 pub const TOPIC_SLASHES: usize = 7;
 /// Filters in one SUBSCRIBE or UNSUBSCRIBE.
 pub const FILTERS_PER_SUBSCRIBE: usize = 8;
+/// The name of a shared subscription, in characters.
+pub const SHARE_NAME_CHARACTERS: usize = 128;
+/// Shared subscriptions of a scope.
+pub const SHARED_GROUPS: usize = 100;
+/// Members of a shared subscription.
+pub const SHARED_MEMBERS: usize = 100;
+/// Messages that wait for a shared subscription; new ones are dropped beyond.
+pub const QUEUED_PER_SHARED_GROUP: u32 = 500_000;
 /// Subscriptions of one connection.
 pub const SUBSCRIPTIONS_PER_CONNECTION: usize = 50;
 /// Unacknowledged QoS 1 messages to one client, and from it.

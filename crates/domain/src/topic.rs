@@ -9,6 +9,8 @@ use crate::limits;
 
 pub use reserved::{ReservedTopic, Service, may_publish, may_subscribe};
 
+/// Begins a shared subscription; followed by a name, a slash and a filter.
+const SHARE: &str = "$share/";
 /// Begins the topics of Basic Ingest; followed by a rule name and a slash.
 const BASIC_INGEST: &str = "$aws/rules/";
 /// The longest rule name, in bytes (service model, `RuleName`).
@@ -60,8 +62,11 @@ pub enum InvalidTopicFilter {
     /// A wildcard that is a part of its level, or a `#` that is not last ([MQTT-4.7.1-2], [MQTT-4.7.1-3]).
     #[error("the wildcards + and # must fill a whole level of a topic filter, and # must be the last level")]
     MisplacedWildcard,
-    /// `$share/<group>/<filter>`.
-    #[error("shared subscriptions ($share) are not supported yet: subscribe to the filter itself")]
+    /// `$share/…` that is no shared subscription.
+    #[error(
+        "a shared subscription is written $share/<name>/<filter>, with a name of 1 to {} characters other than + and #",
+        limits::SHARE_NAME_CHARACTERS
+    )]
     SharedSubscription,
 }
 
@@ -116,52 +121,79 @@ impl TopicName {
 }
 
 impl TopicFilter {
-    /// A topic filter sent by a client: 1 to 256 bytes, at most 7 slashes, whole-level wildcards, no U+0000.
+    /// A topic filter sent by a client: 1 to 256 bytes, at most 7 slashes, whole-level wildcards, no U+0000; or a shared
+    /// subscription, whose prefix counts for neither limit.
     ///
     /// # Errors
     /// [`InvalidTopicFilter`] names the rule.
     pub fn parse(text: &str) -> Result<Self, InvalidTopicFilter> {
-        if text.is_empty() {
-            return Err(InvalidTopicFilter::Empty);
-        }
-        // Before the limits: the prefix would not count for them.
-        if text.starts_with("$share/") {
-            return Err(InvalidTopicFilter::SharedSubscription);
-        }
-        if text.len() > limits::TOPIC_BYTES {
-            return Err(InvalidTopicFilter::TooLong);
-        }
-        if slashes(text) > limits::TOPIC_SLASHES {
-            return Err(InvalidTopicFilter::TooDeep);
-        }
-        if text.bytes().any(|b| b == 0) {
-            return Err(InvalidTopicFilter::Nul);
-        }
-        let mut levels = text.split('/').peekable();
-        while let Some(level) = levels.next() {
-            let well_placed = match level {
-                "+" => true,
-                "#" => levels.peek().is_none(),
-                _ => !level.contains(['+', '#']),
-            };
-            if !well_placed {
-                return Err(InvalidTopicFilter::MisplacedWildcard);
+        match text.strip_prefix(SHARE) {
+            None => check_filter(text)?,
+            Some(rest) => {
+                let (name, inner) = rest.split_once('/').ok_or(InvalidTopicFilter::SharedSubscription)?;
+                let is_name = (1..=limits::SHARE_NAME_CHARACTERS).contains(&name.chars().count())
+                    && !name.contains(['+', '#', '\0']);
+                if !is_name || inner.starts_with(SHARE) {
+                    return Err(InvalidTopicFilter::SharedSubscription);
+                }
+                check_filter(inner)?;
             }
         }
         Ok(Self(text.into()))
     }
 
-    /// The text.
+    /// The filter that messages are matched against: what follows the prefix of a shared subscription.
+    #[must_use]
+    pub fn matched(&self) -> &str {
+        let inner = self.0.strip_prefix(SHARE).and_then(|rest| rest.split_once('/'));
+        inner.map_or(&self.0, |(_, inner)| inner)
+    }
+
+    /// Is it a shared subscription, of whose members each message goes to one?
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.0.starts_with(SHARE)
+    }
+
+    /// The text, as the client wrote it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Does it begin with `$`, and so ask for messages of the service?
+    /// Does what is matched begin with `$`, and so ask for messages of the service?
     #[must_use]
     pub fn is_reserved(&self) -> bool {
-        self.0.starts_with('$')
+        self.matched().starts_with('$')
     }
+}
+
+/// The rules of a filter without the prefix of a shared subscription.
+fn check_filter(text: &str) -> Result<(), InvalidTopicFilter> {
+    if text.is_empty() {
+        return Err(InvalidTopicFilter::Empty);
+    }
+    if text.len() > limits::TOPIC_BYTES {
+        return Err(InvalidTopicFilter::TooLong);
+    }
+    if slashes(text) > limits::TOPIC_SLASHES {
+        return Err(InvalidTopicFilter::TooDeep);
+    }
+    if text.bytes().any(|b| b == 0) {
+        return Err(InvalidTopicFilter::Nul);
+    }
+    let mut levels = text.split('/').peekable();
+    while let Some(level) = levels.next() {
+        let well_placed = match level {
+            "+" => true,
+            "#" => levels.peek().is_none(),
+            _ => !level.contains(['+', '#']),
+        };
+        if !well_placed {
+            return Err(InvalidTopicFilter::MisplacedWildcard);
+        }
+    }
+    Ok(())
 }
 
 /// Does a message to `topic` go to the subscribers of `filter`? Differs from MQTT in that `#` does not stand for the
@@ -169,11 +201,11 @@ impl TopicFilter {
 #[must_use]
 pub fn matches(filter: &TopicFilter, topic: &TopicName) -> bool {
     // [MQTT-4.7.2-1]
-    if topic.is_reserved() && filter.as_str().starts_with(['+', '#']) {
+    if topic.is_reserved() && filter.matched().starts_with(['+', '#']) {
         return false;
     }
     let mut topic_levels = topic.as_str().split('/');
-    for filter_level in filter.as_str().split('/') {
+    for filter_level in filter.matched().split('/') {
         match (filter_level, topic_levels.next()) {
             (_, None) => return false,
             ("#", Some(_)) => return true,
@@ -259,7 +291,7 @@ mod tests {
     #[test]
     fn topic_filters_keep_the_rules() {
         use InvalidTopicFilter::{Empty, MisplacedWildcard, Nul, SharedSubscription, TooDeep, TooLong};
-        let table: [(&str, Option<InvalidTopicFilter>); 20] = [
+        let table: [(&str, Option<InvalidTopicFilter>); 30] = [
             ("#", None),
             ("+", None),
             ("+/+", None),
@@ -276,7 +308,17 @@ mod tests {
             ("a#", Some(MisplacedWildcard)),
             ("a/#/", Some(MisplacedWildcard)),
             ("##", Some(MisplacedWildcard)),
-            ("$share/group/a", Some(SharedSubscription)),
+            ("$share/group/a", None),
+            ("$share/group/+/#", None),
+            ("$share/group//", None),
+            ("$share/group/a/b/c/d/e/f/g/h", None),
+            ("$share/group/a/b/c/d/e/f/g/h/i", Some(TooDeep)),
+            ("$share/group/", Some(Empty)),
+            ("$share/group/a#", Some(MisplacedWildcard)),
+            ("$share/group", Some(SharedSubscription)),
+            ("$share//a", Some(SharedSubscription)),
+            ("$share/g+/a", Some(SharedSubscription)),
+            ("$share/g/$share/h/a", Some(SharedSubscription)),
             ("$share/", Some(SharedSubscription)),
             ("$shared/a", None),
             ("$share", None),
@@ -316,6 +358,9 @@ mod tests {
             ("$aws/#", "$aws/a", true),
             ("$aws/+", "$aws/a", true),
             ("a/#", "a/$b", true),
+            ("$share/g/a/+", "a/b", true),
+            ("$share/g/#", "$aws/a", false),
+            ("$share/g/$aws/#", "$aws/a", true),
         ];
         for (filter, topic, expected) in table {
             let parsed = (TopicFilter::parse(filter).unwrap(), TopicName::parse(topic).unwrap());

@@ -160,7 +160,7 @@ pub(crate) fn settings() -> Arc<gatehouse_mqtt::Settings> {
         message_expiry_max_secs: limits::MESSAGE_EXPIRY_SECS,
         session_expiry_max_secs: limits::SESSION_EXPIRY_SECS,
         retain_available: true,
+        shared_subscription_available: true,
         wills: gatehouse_mqtt::Wills::Kept,
-        ..gatehouse_mqtt::Settings::default()
     })
 }

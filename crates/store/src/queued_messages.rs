@@ -90,6 +90,22 @@ impl Batch {
         Ok(())
     }
 
+    /// Lets a message wait for a shared subscription. One that is gone by then takes none.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the message cannot be written down.
+    pub fn queue_shared_message(&mut self, group_id: SessionId, queued: &QueuedMessage) -> Result<(), Error> {
+        let sql = concat!(
+            "INSERT INTO queued_messages (session_id, message_key, is_retained, ",
+            message_columns!(),
+            ") SELECT group_id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM shared_groups WHERE group_id = $1"
+        );
+        let mut values = Vec::from(params![group_id, queued.key, queued.is_retained]);
+        values.extend(queued.message.values()?);
+        self.write_any(sql, values);
+        Ok(())
+    }
+
     /// Takes a message out of a session's queue, if it is there.
     pub fn unqueue_message(&mut self, session_id: SessionId, key: MessageKey) {
         self.write_any(

@@ -115,7 +115,40 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The shared subscriptions that messages may wait for, of all scopes.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] or [`Error::Corrupt`].
+    pub async fn shared_groups(&self) -> Result<Vec<(SessionId, Scope, TopicFilter)>, Error> {
+        let rows = self.scan("SELECT group_id, account, region, filter FROM shared_groups", Vec::new()).await?;
+        rows.into_iter()
+            .map(|row| {
+                let mut columns = row.of("shared_groups");
+                let group_id = SessionId::from_bytes(columns.bytes16("group_id")?);
+                let scope = Scope::new(columns.parsed("account")?, columns.parsed("region")?);
+                let filter = columns.text("filter")?;
+                Ok((group_id, scope, TopicFilter::parse(&filter).map_err(|_| columns.corrupt("filter"))?))
+            })
+            .collect()
+    }
+}
+
 impl Batch {
+    /// Makes a shared subscription, unless it is there.
+    pub fn put_shared_group(&mut self, group_id: SessionId, scope: Scope, filter: &TopicFilter) {
+        self.write_any(
+            "INSERT INTO shared_groups (group_id, account, region, filter) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT DO NOTHING",
+            params![group_id, scope.account, scope.region, filter.as_str()],
+        );
+    }
+
+    /// Ends a shared subscription. Its messages are removed by [`Batch::unqueue_messages`].
+    pub fn delete_shared_group(&mut self, group_id: SessionId) {
+        self.write_any("DELETE FROM shared_groups WHERE group_id = $1", params![group_id]);
+    }
+
     /// Makes a session, connected. One of the same client in the scope is a conflict.
     pub fn insert_session(&mut self, session: &SessionRecord) {
         self.write(
@@ -178,7 +211,8 @@ impl Batch {
     /// Removes messages whose session is gone.
     pub fn delete_orphaned_messages(&mut self) {
         self.write_any(
-            "DELETE FROM queued_messages WHERE session_id NOT IN (SELECT session_id FROM sessions)",
+            "DELETE FROM queued_messages WHERE session_id NOT IN (SELECT session_id FROM sessions) \
+             AND session_id NOT IN (SELECT group_id FROM shared_groups)",
             params![],
         );
     }

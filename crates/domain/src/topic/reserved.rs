@@ -166,7 +166,7 @@ pub fn may_subscribe(filter: &TopicFilter) -> Result<(), ReservedTopic> {
     if !filter.is_reserved() {
         return Ok(());
     }
-    let mut known = TABLE.iter().filter(|(_, _, pattern)| overlaps(pattern, filter.as_str())).peekable();
+    let mut known = TABLE.iter().filter(|(_, _, pattern)| overlaps(pattern, filter.matched())).peekable();
     if known.peek().is_none() {
         return Err(ReservedTopic::Unknown);
     }

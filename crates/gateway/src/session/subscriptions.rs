@@ -29,9 +29,15 @@ impl Session {
                 (Ok(_), Some(SubscribeOutcome::LimitReached) | None) => {
                     Err(No::new(ReasonCode::QuotaExceeded, "the connection has as many subscriptions as it may have"))
                 }
+                (Ok(_), Some(SubscribeOutcome::SharedLimitReached)) => Err(No::new(
+                    ReasonCode::QuotaExceeded,
+                    "there are as many shared subscriptions, or members of this one, as there may be",
+                )),
                 (Ok(_), Some(outcome)) => {
                     let is_new = *outcome == SubscribeOutcome::Added;
+                    // Shared subscriptions bring none.
                     if wants_retained(subscription.retain_handling, is_new)
+                        && !filter.is_shared()
                         && let Ok(topic) = TopicName::parse(filter.as_str())
                     {
                         retained.push((topic, options.qos));

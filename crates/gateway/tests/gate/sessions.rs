@@ -24,7 +24,7 @@ async fn connack_tells_mqtt_5_clients_the_limits() {
     assert_eq!(properties.receive_maximum, Some(100));
     assert_eq!(properties.maximum_qos.unwrap().value(), 1);
     assert_eq!(properties.topic_alias_maximum, Some(8));
-    assert_eq!(properties.shared_subscription_available, Some(false));
+    assert_eq!(properties.shared_subscription_available, Some(true));
     assert!(!properties.assigned_client_identifier.unwrap().is_empty());
 }
 

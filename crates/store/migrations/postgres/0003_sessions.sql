@@ -69,3 +69,13 @@ CREATE TABLE retained_counts (
     retained_count BIGINT NOT NULL CHECK (retained_count >= 0),
     PRIMARY KEY (account, region)
 );
+
+-- Shared subscriptions that messages may wait for: those with a member whose session outlives its connection.
+CREATE TABLE shared_groups (
+    group_id BYTEA NOT NULL PRIMARY KEY,
+    account TEXT COLLATE "C" NOT NULL,
+    region TEXT COLLATE "C" NOT NULL,
+    -- As clients write it: $share/<name>/<filter>.
+    filter TEXT COLLATE "C" NOT NULL,
+    UNIQUE (account, region, filter)
+);

@@ -69,3 +69,13 @@ CREATE TABLE retained_counts (
     retained_count INTEGER NOT NULL CHECK (retained_count >= 0),
     PRIMARY KEY (account, region)
 ) STRICT, WITHOUT ROWID;
+
+-- Shared subscriptions that messages may wait for: those with a member whose session outlives its connection.
+CREATE TABLE shared_groups (
+    group_id BLOB NOT NULL PRIMARY KEY,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    -- As clients write it: $share/<name>/<filter>.
+    filter TEXT NOT NULL,
+    UNIQUE (account, region, filter)
+) STRICT;

@@ -35,7 +35,7 @@ pub(crate) use on_both_engines;
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 /// The tables of the registry.
-pub(crate) const TABLES: [&str; 26] = [
+pub(crate) const TABLES: [&str; 27] = [
     "accounts",
     "access_keys",
     "certificates",
@@ -62,6 +62,7 @@ pub(crate) const TABLES: [&str; 26] = [
     "queued_messages",
     "retained_messages",
     "retained_counts",
+    "shared_groups",
 ];
 
 /// An open store on a database of its own.
