@@ -37,7 +37,8 @@ fuzz_target!(|data: &[u8]| {
     assert!(!normal.split('/').any(|segment| segment == "." || segment == ".."), "{normal}");
     assert_eq!(normalised_path(&normal), normal);
 
-    let Ok(authorization) = Authorization::parse(&headers, &["service", "iot"]) else { return };
+    let query = target.split_once('?').map(|(_, query)| query);
+    let Ok(authorization) = Authorization::find(&headers, query, &["service", "iot"]) else { return };
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body.as_bytes());
     let body_sha256 = digest.as_ref().try_into().expect("SHA-256 has 32 bytes");
     let request = SignedRequest { method: &method, target, headers: &headers, body_sha256: &body_sha256 };

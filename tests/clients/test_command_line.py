@@ -47,13 +47,14 @@ def test_the_ready_line_is_one_json_object_and_everything_listens_by_then(start_
     server = start_server()
     ready = server._addresses
     assert set(ready) == {"api", "mqtt", "https", "alpn"}
-    for name in ("api", "mqtt", "alpn"):
+    for name in ("api", "mqtt", "https", "alpn"):
         host, _, port = ready[name].rpartition(":")
         socket.create_connection((host, int(port)), timeout=20).close()
 
 
-def test_the_alpn_port_is_off_unless_it_is_asked_for(start_server):
-    assert start_server(listen_alpn="off")._addresses["alpn"] is None
+def test_the_alpn_and_https_ports_can_be_off(start_server):
+    addresses = start_server(listen_alpn="off", listen_https="off")._addresses
+    assert (addresses["alpn"], addresses["https"]) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 from account import Account, Device
 from authority import CA_TRUE, PSS, Authority, arn, dsa_key, new_authority, register, status
 from eventually import eventually
+from https import request
 from mqtt import V311, Client, Closed, Refused, refused
 from raw_mqtt import CONNACK_311_NOT_AUTHORIZED, Wire, connect
 from self_made import in_seconds, new_key
@@ -179,6 +180,14 @@ def test_a_mere_handshake_registers_nothing(account, server, ca, tls):
     assert status(account, device) is None
     assert PENDING in refused(account, device)
     assert status(account, device) == PENDING
+
+
+def test_https_registers_nothing(account, ca):
+    device = ca.new_device()
+    answer = request(account, device, "POST", "/topics/a", b"x")
+    assert (answer.status, answer.error) == (403, "ForbiddenException")
+    assert UNKNOWN in answer.message
+    assert status(account, device) is None
 
 
 def test_mqtt_3_1_1_devices_are_registered_and_turned_away(account, ca):

@@ -47,6 +47,18 @@ def test_what_mosquitto_pub_says_mosquitto_sub_hears(account, device, version, q
         assert "hello, gate" in rest.splitlines()
 
 
+def test_mosquitto_pub_comes_in_by_alpn_on_the_shared_port(account, device):
+    with Client(account, device, "alpn-listener") as listener:
+        listener.subscribe("mosquitto/alpn", qos=1)
+        options = ["-t", "mosquitto/alpn", "-m", "hello", "-q", "1", "-i", "alpn-pub"]
+        for alpn, code in [(["--tls-alpn", "x-amzn-mqtt-ca"], 0), ([], None)]:
+            done = mosquitto(
+                "mosquitto_pub", account.server.alpn_port, root_ca=account.server.root_ca, device=device, options=[*options, *alpn]
+            )
+            assert done.returncode == 0 if code == 0 else done.returncode != 0, done.stderr
+        assert listener.receive().payload == b"hello"
+
+
 def test_mosquitto_rr_gets_its_answer(account, device):
     with Client(account, device, "responder") as responder:
         responder.paho.on_message = lambda client, _data, message: client.publish(
