@@ -22,6 +22,7 @@ PAGINATORS = {
     "list_principal_policies": ({"principal": "device"}, "policies", "policyName"),
     "list_targets_for_policy": ({"policyName": "policy"}, "targets", None),
     "list_policy_principals": ({"policyName": "policy"}, "principals", None),
+    "list_role_aliases": ({}, "roleAliases", None),
     "list_things": ({}, "things", "thingName"),
     "list_thing_principals": ({"thingName": "thing"}, "principals", None),
     "list_thing_principals_v2": ({"thingName": "thing"}, "thingPrincipalObjects", "principal"),
@@ -42,6 +43,9 @@ def crowd(shared_server, tmp_path_factory):
     things = [f"thing-{n}" for n in range(ITEMS)]
     for thing in things:
         account.iot.create_thing(thingName=thing)
+    for n in range(ITEMS):
+        role = f"arn:aws:iam::{account.credentials.account_id}:role/reader"
+        account.iot.create_role_alias(roleAlias=f"alias-{n}", roleArn=role)
     pairs = {(n, 0) for n in range(ITEMS)} | {(0, n) for n in range(ITEMS)}
     for one, other in sorted(pairs):
         account.iot.attach_policy(policyName=policies[one], target=arns[other])
@@ -113,6 +117,7 @@ def test_ascending_and_descending_are_each_others_reverse(crowd):
         ("list_policies", "policies", "policyName"),
         ("list_principal_policies", "policies", "policyName"),
         ("list_policy_principals", "principals", None),
+        ("list_role_aliases", "roleAliases", None),
     ]:
         arguments = {member: crowd.named[name] for member, name in PAGINATORS[operation][0].items()}
         orders = [

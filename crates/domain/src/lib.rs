@@ -19,6 +19,7 @@ pub mod policy;
 pub mod policy_registry;
 pub mod rate_limit;
 pub mod refusal;
+pub mod role_alias;
 pub mod scope;
 pub mod tag;
 pub mod thing;

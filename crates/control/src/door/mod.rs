@@ -4,7 +4,7 @@
 mod account;
 mod arrival;
 mod authenticate;
-mod authorize;
+pub(crate) mod authorize;
 mod bind;
 mod constraint;
 mod metrics;
@@ -142,7 +142,7 @@ impl Door {
         };
         let resource = (handler.resource)(&call, &input)?;
         trace.resource = Some(resource.clone());
-        authorize::authorize(&call, route.name, &resource)?;
+        authorize::authorize(&call, &format!("iot:{}", route.name), &resource)?;
 
         let outcome = run(&handler, &call, &input).await;
         trace.reads_only &= !call.has_committed.load(Ordering::Relaxed);

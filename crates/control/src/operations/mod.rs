@@ -6,6 +6,7 @@ mod ca_registration;
 mod issue;
 mod policy_attachment;
 mod resource_tags;
+mod role_of_alias;
 mod thing_attachment;
 mod thing_configuration;
 mod transfer;
@@ -32,16 +33,19 @@ operations! {
     create_keys_and_certificate::CreateKeysAndCertificate,
     create_policy::CreatePolicy,
     create_policy_version::CreatePolicyVersion,
+    create_role_alias::CreateRoleAlias,
     create_thing::CreateThing,
     delete_ca_certificate::DeleteCACertificate,
     delete_certificate::DeleteCertificate,
     delete_policy::DeletePolicy,
     delete_policy_version::DeletePolicyVersion,
     delete_registration_code::DeleteRegistrationCode,
+    delete_role_alias::DeleteRoleAlias,
     delete_thing::DeleteThing,
     describe_ca_certificate::DescribeCACertificate,
     describe_certificate::DescribeCertificate,
     describe_endpoint::DescribeEndpoint,
+    describe_role_alias::DescribeRoleAlias,
     describe_thing::DescribeThing,
     detach_policy::DetachPolicy,
     detach_principal_policy::DetachPrincipalPolicy,
@@ -61,6 +65,7 @@ operations! {
     list_principal_policies::ListPrincipalPolicies,
     list_principal_things::ListPrincipalThings,
     list_principal_things_v2::ListPrincipalThingsV2,
+    list_role_aliases::ListRoleAliases,
     list_tags_for_resource::ListTagsForResource,
     list_targets_for_policy::ListTargetsForPolicy,
     list_thing_principals::ListThingPrincipals,
@@ -77,6 +82,7 @@ operations! {
     untag_resource::UntagResource,
     update_ca_certificate::UpdateCACertificate,
     update_certificate::UpdateCertificate,
+    update_role_alias::UpdateRoleAlias,
     update_thing::UpdateThing,
 }
 

@@ -1,15 +1,15 @@
-//! Which resource a tag operation speaks of, and the tags it has. In this release policies and CA certificates are the
-//! only resources that carry tags and exist.
+//! Which resource a tag operation speaks of, and the tags it has. Of the
+//! kinds that carry tags, policies, CA certificates and role aliases exist in this release.
 
 use gatehouse_domain::arn::{Arn, Resource};
-use gatehouse_domain::name::PolicyName;
+use gatehouse_domain::name::{PolicyName, RoleAliasName};
 use gatehouse_domain::tag::is_taggable;
 use gatehouse_store::{Batch, CaCertificateRecord, TagsRecord};
 
 use super::ca_registration::ca_arn;
 use crate::call::Call;
 use crate::error::Error;
-use crate::wire::unknown_policy;
+use crate::wire::{unknown_policy, unknown_role_alias};
 
 /// An existing resource and its tags.
 pub(super) struct Tagged {
@@ -22,6 +22,7 @@ pub(super) struct Tagged {
 enum Existing {
     Policy(PolicyName),
     CaCertificate(CaCertificateRecord),
+    RoleAlias(RoleAliasName),
 }
 
 impl Tagged {
@@ -30,6 +31,7 @@ impl Tagged {
         match &self.existing {
             Existing::Policy(name) => batch.require_policy(self.arn.scope, name),
             Existing::CaCertificate(record) => batch.require_ca_certificate(record),
+            Existing::RoleAlias(alias) => batch.require_role_alias(self.arn.scope, alias),
         }
     }
 }
@@ -60,6 +62,10 @@ async fn existing(call: &Call, arn: &Arn) -> Result<Existing, Error> {
         Resource::Policy(name) => {
             let policy = call.store().policy(call.scope, name).await?.ok_or_else(|| unknown_policy(name))?;
             Ok(Existing::Policy(policy.name))
+        }
+        Resource::RoleAlias(alias) => {
+            let record = call.store().role_alias(call.scope, alias).await?.ok_or_else(|| unknown_role_alias(alias))?;
+            Ok(Existing::RoleAlias(record.alias))
         }
         Resource::Other(text) => {
             let id = text.strip_prefix("cacert/").and_then(|id| id.parse().ok());

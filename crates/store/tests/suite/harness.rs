@@ -35,7 +35,7 @@ pub(crate) use on_both_engines;
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 /// The tables of the registry.
-pub(crate) const TABLES: [&str; 21] = [
+pub(crate) const TABLES: [&str; 23] = [
     "accounts",
     "access_keys",
     "certificates",
@@ -57,6 +57,8 @@ pub(crate) const TABLES: [&str; 21] = [
     "registration_codes",
     "transfers",
     "refusals",
+    "role_aliases",
+    "scope_counts",
 ];
 
 /// An open store on a database of its own.

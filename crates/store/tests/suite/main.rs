@@ -22,6 +22,7 @@ mod policies;
 mod races;
 mod refusals;
 mod registration_codes;
+mod role_aliases;
 mod things;
 mod transfer_races;
 mod transfers;
