@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::client::{Api, Ask, Certificate, encoded};
 use crate::harness::{OTHER_REGION, on_both_engines};
