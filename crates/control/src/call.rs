@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gatehouse_domain::policy::PolicyDocument;
+use gatehouse_domain::policy::{CredentialDevice, PolicyDocument};
 use gatehouse_domain::scope::{Region, Scope};
 use gatehouse_domain::time::{Clock, Timestamp};
 use gatehouse_pki::authority::Authority;
@@ -43,6 +43,8 @@ pub struct Caller {
     pub access_key_id: String,
     /// What the key may do; without a policy, everything in its account.
     pub policy: Option<Arc<PolicyDocument>>,
+    /// The device that the key was given to.
+    pub device: Option<CredentialDevice>,
     /// Where the call came from.
     pub source_ip: IpAddr,
     /// Whether it came in through TLS.

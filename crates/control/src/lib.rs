@@ -8,6 +8,7 @@
 
 pub mod access_key;
 pub mod call;
+pub mod credentials;
 pub mod door;
 pub mod error;
 pub mod facts;

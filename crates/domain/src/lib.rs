@@ -10,6 +10,7 @@ pub mod arn;
 pub mod ca;
 pub mod certificate;
 pub mod client_id;
+pub mod credentials;
 pub mod endpoint;
 pub mod event;
 pub mod key_quality;

@@ -5,6 +5,7 @@ mod client_files;
 mod clock;
 mod commands;
 mod config;
+mod credentials;
 mod failure;
 mod house;
 mod logging;

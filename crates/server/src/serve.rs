@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gatehouse_control::call::House;
+use gatehouse_control::credentials::CredentialProvider;
 use gatehouse_control::door::Door;
 use gatehouse_control::key_pairs::KeyPairs;
 use gatehouse_control::page::MarkerKey;
@@ -27,6 +28,7 @@ use tokio::task::JoinSet;
 
 use crate::api::{self, Api};
 use crate::config::Config;
+use crate::credentials;
 use crate::failure::Failure;
 use crate::house::{self, Opened};
 use crate::metrics;
@@ -42,6 +44,8 @@ pub(crate) struct Running {
     pub(crate) addresses: Addresses,
     gateway: Arc<Gateway>,
     store: Store,
+    /// What the devices' credential endpoint gives out.
+    _credentials: Arc<CredentialProvider>,
     tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
     _lock: DataDirLock,
@@ -79,6 +83,7 @@ pub(crate) async fn start(config: &Config) -> Result<Running, Failure> {
         alpn: alpn_listener.as_ref().map(local_address).transpose()?,
     };
     opened.client_files.set_endpoint(config, addresses.api)?;
+    let credentials = Arc::new(credentials::provider(config, &opened)?);
 
     let mut registry = Registry::default();
     metrics::register_store(&mut registry, &opened.store);
@@ -98,8 +103,10 @@ pub(crate) async fn start(config: &Config) -> Result<Running, Failure> {
     let renewal =
         renew_server_chains(config.clone(), opened.authority.clone(), Arc::clone(&opened.clock), Arc::clone(&gateway));
     tasks.spawn(until_stopped(Box::pin(renewal), stopped.clone()));
+    let pruning = credentials::prune(opened.store.clone(), Arc::clone(&opened.clock));
+    tasks.spawn(until_stopped(Box::pin(pruning), stopped.clone()));
     tasks.spawn(until_stopped(Box::pin(prune_log(opened.store.clone(), Arc::clone(&opened.clock))), stopped));
-    Ok(Running { addresses, gateway, store: opened.store, tasks, stop, _lock: lock })
+    Ok(Running { addresses, gateway, store: opened.store, _credentials: credentials, tasks, stop, _lock: lock })
 }
 
 impl Running {

@@ -81,6 +81,7 @@ impl Door {
         let caller = Caller {
             policy: caller_policy(record.account, &record)?,
             access_key_id: record.access_key_id,
+            device: record.device,
             source_ip: arrived.peer.ip,
             is_secure: arrived.peer.is_secure,
         };

@@ -17,6 +17,7 @@ pub(crate) fn authorize(call: &Call, action: &str, resource: &str) -> Result<(),
         source_ip: Some(call.caller.source_ip),
         secure_transport: call.caller.is_secure,
         now: call.now,
+        device: call.caller.device.as_ref(),
     };
     let because = match evaluate([policy], &Request { action, resource, context: &context }) {
         Decision::Allowed => return Ok(()),

@@ -57,6 +57,10 @@ pub(crate) const OTHER_REGION: &str = "eu-west-1";
 pub(crate) struct TestClock(AtomicI64);
 
 impl TestClock {
+    pub(crate) const fn at(now: Timestamp) -> Self {
+        Self(AtomicI64::new(now.as_millis()))
+    }
+
     pub(crate) fn advance_ms(&self, millis: i64) {
         self.0.fetch_add(millis, Ordering::SeqCst);
     }
@@ -130,7 +134,7 @@ impl Drop for Running {
 
 async fn open(store: Store) -> Api {
     let (authority, sealer) = tokio::task::block_in_place(|| LazyLock::force(&KEYS)).clone();
-    let clock = Arc::new(TestClock(AtomicI64::new(NOW.as_millis())));
+    let clock = Arc::new(TestClock::at(NOW));
     let house = Arc::new(House {
         store,
         authority,

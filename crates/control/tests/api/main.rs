@@ -18,6 +18,7 @@
 mod authority;
 mod ca_certificates;
 mod client;
+mod credentials;
 mod door;
 mod events;
 mod harness;
