@@ -1,4 +1,4 @@
-//! Names of things, policies and role aliases, valid by construction.
+//! Names of things, policies, role aliases and domain configurations, valid by construction.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -94,6 +94,14 @@ name!(
     "a role alias",
     "letters, digits and _=,@-",
     |b| b.is_ascii_alphanumeric() || b"_=,@-".contains(&b)
+);
+
+name!(
+    /// The name of a domain configuration: `[\w.:-]{1,128}` (service model, `ReservedDomainConfigurationName`).
+    DomainConfigurationName,
+    "a domain configuration name",
+    "letters, digits and _.:-",
+    |b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b)
 );
 
 #[cfg(test)]

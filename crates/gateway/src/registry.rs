@@ -99,6 +99,7 @@ impl Registry {
             Event::Certificate { .. }
             | Event::CertificatePolicies { .. }
             | Event::CertificateThings { .. }
+            | Event::DomainConfiguration { .. }
             | Event::AccessKeys { .. } => {}
         }
     }

@@ -77,7 +77,10 @@ impl Watch {
             | Event::CertificateThings { scope, certificate_id } => {
                 self.connections.mark_stale(*scope, *certificate_id);
             }
-            Event::Policy { .. } | Event::Thing { .. } | Event::AccessKeys { .. } => {}
+            Event::Policy { .. }
+            | Event::Thing { .. }
+            | Event::DomainConfiguration { .. }
+            | Event::AccessKeys { .. } => {}
         }
     }
 

@@ -11,12 +11,15 @@ use crate::{Batch, Error, Store};
 pub enum CountedKind {
     /// Role aliases.
     RoleAlias,
+    /// Domain configurations, without those of endpoints.
+    DomainConfiguration,
 }
 
 impl CountedKind {
     const fn as_str(self) -> &'static str {
         match self {
             Self::RoleAlias => "role_alias",
+            Self::DomainConfiguration => "domain_configuration",
         }
     }
 }

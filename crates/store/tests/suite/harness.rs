@@ -35,7 +35,7 @@ pub(crate) use on_both_engines;
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 /// The tables of the registry.
-pub(crate) const TABLES: [&str; 23] = [
+pub(crate) const TABLES: [&str; 24] = [
     "accounts",
     "access_keys",
     "certificates",
@@ -59,6 +59,7 @@ pub(crate) const TABLES: [&str; 23] = [
     "refusals",
     "role_aliases",
     "scope_counts",
+    "domain_configurations",
 ];
 
 /// An open store on a database of its own.

@@ -14,6 +14,7 @@ mod ca_certificates;
 mod certificates;
 mod change_log;
 mod crash;
+mod domain_configurations;
 mod engines;
 mod harness;
 mod model;
