@@ -10,6 +10,7 @@ use gatehouse_domain::time::{Clock, Timestamp};
 use gatehouse_pki::authority::Authority;
 use gatehouse_pki::key_pair::KeyPair;
 use gatehouse_pki::seal::Sealer;
+use gatehouse_pki::server_bundles::ServerBundles;
 use gatehouse_store::{Batch, Store};
 
 use crate::error::Error;
@@ -31,6 +32,8 @@ pub struct House {
     pub markers: MarkerKey,
     /// The present.
     pub clock: Arc<dyn Clock>,
+    /// What is shown under domains of the customers'.
+    pub server_certificates: Arc<ServerBundles>,
     /// The domain that device endpoints live under.
     pub domain: String,
     /// The Regions served.

@@ -192,6 +192,9 @@ pub enum DomainConfigurationRefusal {
     /// The name is under the domain that the house gives names in.
     #[error("domainName: {0} lies under this deployment's own domain: use a name of yours")]
     OwnDomain(HostName),
+    /// It serves another configuration, of whatever tenant.
+    #[error("domainName: {0} is in use by another domain configuration: a name serves one at a time")]
+    DomainTaken(HostName),
     /// The certificate's ARN is none.
     #[error("serverCertificateArns: {0}")]
     CertificateArn(#[from] InvalidServerCertificateArn),

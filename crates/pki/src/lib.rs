@@ -30,6 +30,6 @@ pub mod seal;
 pub mod server_bundle;
 pub mod server_bundles;
 mod server_certificate;
-mod server_key;
+pub mod server_key;
 pub mod signature;
 mod signing_key;

@@ -59,6 +59,16 @@ pub enum BundleError {
     },
 }
 
+/// Why the certificate with this ARN does not serve.
+#[derive(Debug, thiserror::Error)]
+#[error("{arn}: {error}")]
+pub struct UnusableBundle {
+    /// Which one.
+    pub arn: ServerCertificateArn,
+    /// What is wrong with it.
+    pub error: BundleError,
+}
+
 /// What came of looking at the files again.
 #[derive(Debug)]
 pub enum Reloaded {
@@ -104,15 +114,13 @@ impl ServerBundles {
     ///
     /// # Errors
     /// The first one that cannot be served, and why.
-    pub fn open(
-        files: BTreeMap<ServerCertificateArn, BundleFiles>,
-    ) -> Result<Self, (ServerCertificateArn, BundleError)> {
+    pub fn open(files: BTreeMap<ServerCertificateArn, BundleFiles>) -> Result<Self, Box<UnusableBundle>> {
         let mut entries = BTreeMap::new();
         for (arn, files) in files {
             let seen = look(&files);
             let bundle = match read(&files) {
                 Ok(bundle) => bundle,
-                Err(error) => return Err((arn, error)),
+                Err(error) => return Err(Box::new(UnusableBundle { arn, error })),
             };
             let served = ArcSwap::from_pointee(bundle);
             entries.insert(arn, Entry { files, served, problem: ArcSwapOption::empty(), seen: Mutex::new(seen) });

@@ -6,6 +6,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use gatehouse_domain::domain_configuration::ServerCertificateArn;
 use gatehouse_domain::role_alias::RoleArn;
 use gatehouse_domain::scope::Region;
 use gatehouse_gateway::{RefusalStyle, SniPolicy};
@@ -43,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) tls: Tls,
     /// Credentials for devices.
     pub(crate) credentials: Credentials,
+    /// Server certificates for domains of customers', by their ARNs.
+    pub(crate) server_certificates: BTreeMap<ServerCertificateArn, ServerCertificate>,
     /// Logs.
     pub(crate) log: Log,
 }
@@ -146,6 +149,16 @@ pub(crate) struct Sts {
     pub(crate) ca_file: Option<PathBuf>,
 }
 
+/// A server certificate.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServerCertificate {
+    /// PEM file with the chain, the server's certificate first.
+    pub(crate) certificate: PathBuf,
+    /// PEM file with the private key.
+    pub(crate) key: PathBuf,
+}
+
 /// Logs go to standard error.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -233,6 +246,7 @@ impl Default for Config {
             api: Api::default(),
             tls: Tls::default(),
             credentials: Credentials::default(),
+            server_certificates: BTreeMap::new(),
             log: Log::default(),
         }
     }
@@ -445,7 +459,7 @@ mod tests {
     #[test]
     fn bad_configuration_is_one_sentence_that_names_the_key() {
         type Case = (Option<&'static str>, &'static [(&'static str, &'static str)], &'static str);
-        let cases: [Case; 12] = [
+        let cases: [Case; 13] = [
             (Some("nope = 1"), &[], "nope"),
             (Some("[listen]\nmqqt = \"x\""), &[], "mqqt"),
             (Some("domain = "), &[], "gatehouse.toml"),
@@ -456,6 +470,7 @@ mod tests {
             (None, &[("GATEHOUSE_REGIONS", "US EAST")], "US EAST"),
             (Some("[api]\ncertificate = \"x\""), &[], "api.key"),
             (Some("[credentials.roles]\nreader = \"reader.json\""), &[], "role"),
+            (Some("[server_certificates]\nfleet = { certificate = \"a\", key = \"b\" }"), &[], "server certificate"),
             (Some("[credentials.sts]\nendpoint = \"http://127.0.0.1\""), &[], "access_key_id"),
             (
                 Some(

@@ -11,6 +11,7 @@ mod house;
 mod logging;
 mod metrics;
 mod serve;
+mod server_certificates;
 
 use std::process::ExitCode;
 

@@ -3,6 +3,7 @@
 use crate::operation::Handler;
 
 mod ca_registration;
+mod domain_configuration;
 mod issue;
 mod policy_attachment;
 mod resource_tags;
@@ -30,6 +31,7 @@ operations! {
     attach_thing_principal::AttachThingPrincipal,
     cancel_certificate_transfer::CancelCertificateTransfer,
     create_certificate_from_csr::CreateCertificateFromCsr,
+    create_domain_configuration::CreateDomainConfiguration,
     create_keys_and_certificate::CreateKeysAndCertificate,
     create_policy::CreatePolicy,
     create_policy_version::CreatePolicyVersion,
@@ -37,6 +39,7 @@ operations! {
     create_thing::CreateThing,
     delete_ca_certificate::DeleteCACertificate,
     delete_certificate::DeleteCertificate,
+    delete_domain_configuration::DeleteDomainConfiguration,
     delete_policy::DeletePolicy,
     delete_policy_version::DeletePolicyVersion,
     delete_registration_code::DeleteRegistrationCode,
@@ -44,6 +47,7 @@ operations! {
     delete_thing::DeleteThing,
     describe_ca_certificate::DescribeCACertificate,
     describe_certificate::DescribeCertificate,
+    describe_domain_configuration::DescribeDomainConfiguration,
     describe_endpoint::DescribeEndpoint,
     describe_role_alias::DescribeRoleAlias,
     describe_thing::DescribeThing,
@@ -58,6 +62,7 @@ operations! {
     list_ca_certificates::ListCACertificates,
     list_certificates::ListCertificates,
     list_certificates_by_ca::ListCertificatesByCA,
+    list_domain_configurations::ListDomainConfigurations,
     list_outgoing_certificates::ListOutgoingCertificates,
     list_policies::ListPolicies,
     list_policy_principals::ListPolicyPrincipals,
@@ -82,6 +87,7 @@ operations! {
     untag_resource::UntagResource,
     update_ca_certificate::UpdateCACertificate,
     update_certificate::UpdateCertificate,
+    update_domain_configuration::UpdateDomainConfiguration,
     update_role_alias::UpdateRoleAlias,
     update_thing::UpdateThing,
 }

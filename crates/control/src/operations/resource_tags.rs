@@ -1,12 +1,13 @@
 //! Which resource a tag operation speaks of, and the tags it has. Of the
-//! kinds that carry tags, policies, CA certificates and role aliases exist in this release.
+//! kinds that carry tags, policies, CA certificates, role aliases and domain configurations exist in this release.
 
 use gatehouse_domain::arn::{Arn, Resource};
-use gatehouse_domain::name::{PolicyName, RoleAliasName};
+use gatehouse_domain::name::{DomainConfigurationName, PolicyName, RoleAliasName};
 use gatehouse_domain::tag::is_taggable;
 use gatehouse_store::{Batch, CaCertificateRecord, TagsRecord};
 
 use super::ca_registration::ca_arn;
+use super::domain_configuration;
 use crate::call::Call;
 use crate::error::Error;
 use crate::wire::{unknown_policy, unknown_role_alias};
@@ -23,6 +24,7 @@ enum Existing {
     Policy(PolicyName),
     CaCertificate(CaCertificateRecord),
     RoleAlias(RoleAliasName),
+    DomainConfiguration(DomainConfigurationName),
 }
 
 impl Tagged {
@@ -32,6 +34,7 @@ impl Tagged {
             Existing::Policy(name) => batch.require_policy(self.arn.scope, name),
             Existing::CaCertificate(record) => batch.require_ca_certificate(record),
             Existing::RoleAlias(alias) => batch.require_role_alias(self.arn.scope, alias),
+            Existing::DomainConfiguration(name) => batch.require_domain_configuration(self.arn.scope, name),
         }
     }
 }
@@ -66,6 +69,13 @@ async fn existing(call: &Call, arn: &Arn) -> Result<Existing, Error> {
         Resource::RoleAlias(alias) => {
             let record = call.store().role_alias(call.scope, alias).await?.ok_or_else(|| unknown_role_alias(alias))?;
             Ok(Existing::RoleAlias(record.alias))
+        }
+        Resource::Other(text) if let Some(name) = domain_configuration::name_in(text) => {
+            if domain_configuration::arn(call.scope, &name) != *arn {
+                return Err(unknown(arn));
+            }
+            let record = call.store().domain_configuration(call.scope, &name).await?.ok_or_else(|| unknown(arn))?;
+            Ok(Existing::DomainConfiguration(record.name))
         }
         Resource::Other(text) => {
             let id = text.strip_prefix("cacert/").and_then(|id| id.parse().ok());

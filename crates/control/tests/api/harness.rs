@@ -24,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use crate::client::{Api, Credentials};
+use crate::server_certificates::Folder;
 
 /// Makes a test of each function for each engine.
 macro_rules! on_both_engines {
@@ -118,6 +119,8 @@ fn unique() -> String {
 
 /// A running house.
 pub(crate) struct Running {
+    /// The files behind the house's server certificates.
+    pub(crate) server_certificates: Folder,
     pub(crate) house: Arc<House>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) address: SocketAddr,
@@ -135,6 +138,7 @@ impl Drop for Running {
 async fn open(store: Store) -> Api {
     let (authority, sealer) = tokio::task::block_in_place(|| LazyLock::force(&KEYS)).clone();
     let clock = Arc::new(TestClock::at(NOW));
+    let server_certificates = Folder::new();
     let house = Arc::new(House {
         store,
         authority,
@@ -142,13 +146,14 @@ async fn open(store: Store) -> Api {
         sealer,
         markers: MarkerKey::new(&[7; 32]),
         clock: Arc::<TestClock>::clone(&clock),
+        server_certificates: Arc::new(server_certificates.open()),
         domain: "iot.test".to_owned(),
         regions: vec![REGION.parse().unwrap(), OTHER_REGION.parse().unwrap()],
     });
     let door = Arc::new(Door::new(Arc::clone(&house), &mut Registry::default()));
     let (address, plain) = serve(Arc::clone(&door), false).await;
     let (secure_address, secure) = serve(door, true).await;
-    let running = Running { house, clock, address, secure_address, listeners: [plain, secure] };
+    let running = Running { server_certificates, house, clock, address, secure_address, listeners: [plain, secure] };
     let credentials = running.account(ACCOUNT).await;
     Api::new(running, credentials)
 }

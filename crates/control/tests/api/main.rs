@@ -26,6 +26,7 @@ mod listing;
 mod model;
 mod races;
 mod samples;
+mod server_certificates;
 mod tenants;
 mod transcript;
 mod transfers;
@@ -41,6 +42,7 @@ operations!(
     attach_thing_principal,
     cancel_certificate_transfer,
     create_certificate_from_csr,
+    create_domain_configuration,
     create_keys_and_certificate,
     create_policy,
     create_policy_version,
@@ -48,6 +50,7 @@ operations!(
     create_thing,
     delete_ca_certificate,
     delete_certificate,
+    delete_domain_configuration,
     delete_policy,
     delete_policy_version,
     delete_registration_code,
@@ -55,6 +58,7 @@ operations!(
     delete_thing,
     describe_ca_certificate,
     describe_certificate,
+    describe_domain_configuration,
     describe_endpoint,
     describe_role_alias,
     describe_thing,
@@ -69,6 +73,7 @@ operations!(
     list_ca_certificates,
     list_certificates,
     list_certificates_by_ca,
+    list_domain_configurations,
     list_outgoing_certificates,
     list_policies,
     list_policy_principals,
@@ -93,6 +98,7 @@ operations!(
     untag_resource,
     update_ca_certificate,
     update_certificate,
+    update_domain_configuration,
     update_role_alias,
     update_thing,
 );
