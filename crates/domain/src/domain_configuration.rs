@@ -254,6 +254,19 @@ pub fn check_service_type(service_type: Option<ServiceType>) -> Result<(), Domai
     }
 }
 
+/// The ways in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entrance {
+    /// MQTT, with a certificate.
+    Mqtt,
+    /// HTTPS, with a certificate.
+    Https,
+    /// MQTT over WebSocket, whose opening is signed.
+    SignedMqttWss,
+    /// HTTPS, whose requests are signed.
+    SignedHttps,
+}
+
 /// How devices come in under a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Access {
@@ -267,6 +280,19 @@ impl Access {
     /// By port and ALPN.
     pub const DEFAULT: Self =
         Self { authentication: AuthenticationType::Default, protocol: ApplicationProtocol::Default };
+
+    /// Whether a device may come in this way. `DEFAULT` leaves it to port and ALPN.
+    #[must_use]
+    pub const fn lets_in(self, entrance: Entrance) -> bool {
+        match (self.authentication, self.protocol) {
+            (AuthenticationType::Default, _) => true,
+            (AuthenticationType::AwsX509, ApplicationProtocol::SecureMqtt) => matches!(entrance, Entrance::Mqtt),
+            (AuthenticationType::AwsX509, ApplicationProtocol::Https) => matches!(entrance, Entrance::Https),
+            (AuthenticationType::AwsSigv4, ApplicationProtocol::MqttWss) => matches!(entrance, Entrance::SignedMqttWss),
+            (AuthenticationType::AwsSigv4, ApplicationProtocol::Https) => matches!(entrance, Entrance::SignedHttps),
+            _ => false,
+        }
+    }
 
     /// Both together, if they go together and are served here.
     ///
@@ -377,6 +403,24 @@ mod tests {
                 };
                 assert_eq!(outcome, expected, "{authentication} {protocol}");
             }
+        }
+    }
+
+    #[test]
+    fn a_fixed_protocol_is_the_only_way_in() {
+        use ApplicationProtocol::{Default as P, Https, MqttWss, SecureMqtt};
+        use AuthenticationType::{AwsSigv4, AwsX509, CustomAuth, Default as D};
+        for (authentication, protocol, lets_in) in [
+            (D, P, [true, true, true, true]),
+            (AwsX509, SecureMqtt, [true, false, false, false]),
+            (AwsX509, Https, [false, true, false, false]),
+            (AwsSigv4, MqttWss, [false, false, true, false]),
+            (AwsSigv4, Https, [false, false, false, true]),
+            (CustomAuth, Https, [false, false, false, false]),
+        ] {
+            let access = Access { authentication, protocol };
+            let all = [Entrance::Mqtt, Entrance::Https, Entrance::SignedMqttWss, Entrance::SignedHttps];
+            assert_eq!(all.map(|entrance| access.lets_in(entrance)), lets_in, "{authentication} {protocol}");
         }
     }
 

@@ -129,7 +129,7 @@ impl Admission {
             return Err(Refusal::ForeignSession);
         }
         let endpoint = self.endpoints.resolve(handshake.sni.as_deref(), certificate_id).await?;
-        if endpoint.endpoint_type.serves_mqtt() { Ok(endpoint) } else { Err(Refusal::WrongEndpoint) }
+        if endpoint.serves_mqtt() { Ok(endpoint) } else { Err(Refusal::WrongEndpoint) }
     }
 
     async fn read_and_judge(&self, endpoint: Endpoint, id: CertificateId) -> Result<AdmissionRecord, Refusal> {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use gatehouse_domain::certificate::{CertificateId, CertificateMode};
 use gatehouse_domain::endpoint::EndpointPrefix;
 use gatehouse_domain::event::Event;
+use gatehouse_domain::host_name::HostName;
 use gatehouse_domain::name::{PolicyName, ThingName};
 use gatehouse_domain::policy::{PolicyDocument, ThingFacts};
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
-use gatehouse_store::{AdmissionRecord, Store};
+use gatehouse_store::{AdmissionRecord, DomainConfigurationRecord, Store};
 
 use crate::in_force::{Current, InForce};
 
@@ -89,6 +90,14 @@ impl Registry {
             Refusal::RegistryUnavailable
         })?;
         Ok(Some(self.policies.put(key, document, before)))
+    }
+
+    /// The domain configuration that serves `host`, as committed now.
+    pub(crate) async fn domain_configuration(
+        &self,
+        host: &HostName,
+    ) -> Result<Option<DomainConfigurationRecord>, Refusal> {
+        self.store.domain_configuration_of_host(host).await.map_err(|error| unavailable(&error))
     }
 
     /// Forgets what `event` has made old.
