@@ -44,7 +44,7 @@ class Account:
         """A boto3 client of service `iot`."""
         return self.client("iot")
 
-    def client(self, service: str, endpoint_url: str | None = None, **settings):
+    def client(self, service: str, endpoint_url: str | None = None, *, verify: Path | None = None, **settings):
         """A boto3 client that tries once, so that a test sees the first answer."""
         return boto3.client(
             service,
@@ -52,6 +52,7 @@ class Account:
             endpoint_url=endpoint_url or self.server.api_url,
             aws_access_key_id=self.credentials.access_key_id,
             aws_secret_access_key=self.credentials.secret_access_key,
+            verify=None if verify is None else str(verify),
             config=Config(retries={"total_max_attempts": 1}, **settings),
         )
 

@@ -69,7 +69,7 @@ class Client:
     def __init__(
         self,
         account: Account,
-        device: Device,
+        device: Device | None,
         client_id: str = "device",
         *,
         protocol: MQTTProtocolVersion = V5,
@@ -78,10 +78,14 @@ class Client:
         alpn: list[str] | None = None,
         checks_name: bool = True,
         connect_options: dict | None = None,
+        websocket: str | None = None,
         **options,
     ):
         """`server_name=""` means the account's data endpoint; `checks_name=False` lets the server's certificate be for
-        another name. `options` go to paho's constructor, `connect_options` to its `connect`."""
+        another name; `websocket` is the path and query of MQTT over WebSocket. `options` go to paho's constructor,
+        `connect_options` to its `connect`."""
+        if websocket is not None:
+            options["transport"] = "websockets"
         self._port = port or account.server.mqtt_port
         self._connect_options = connect_options or {}
         self._opened: queue.Queue = queue.Queue()
@@ -97,6 +101,8 @@ class Client:
         self.paho = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=protocol, reconnect_on_failure=False, **options)
         context = tls_context(account.server.root_ca, device, name, alpn, checks_name=checks_name)
         self.paho.tls_set_context(context)
+        if websocket is not None:
+            self.paho.ws_set_options(path=websocket)
         if not context.check_hostname:
             self.paho.tls_insecure_set(True)
         self.paho.on_connect = self._on_connect

@@ -111,6 +111,10 @@ class Server:
         return self._port("mqtt")
 
     @property
+    def https_port(self) -> int:
+        return self._port("https")
+
+    @property
     def alpn_port(self) -> int:
         return self._port("alpn")
 

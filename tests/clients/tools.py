@@ -41,3 +41,16 @@ def mosquitto(program: str, port: int, *, root_ca, device, options=()) -> subpro
         text=True,
         timeout=60,
     )
+
+
+def curl(url: str, *, root_ca, device=None, port: int, options=()) -> subprocess.CompletedProcess:
+    """`curl` to the host of `url`, wherever that is said to be, at `port` of this machine; whatever comes of it."""
+    host = url.removeprefix("https://").partition("/")[0].partition(":")[0]
+    own = [] if device is None else ["--cert", device.certificate, "--key", device.key]
+    return subprocess.run(
+        ["curl", "--silent", "--show-error", "--path-as-is", "--max-time", "30", "--cacert", root_ca, *own]
+        + ["--connect-to", f"{host}:{port}:127.0.0.1:{port}", *options, url],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )

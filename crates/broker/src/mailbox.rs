@@ -1,5 +1,5 @@
-//! What waits for one connection: messages, the wish that it end, the news that its permissions changed; and the wake-up
-//! of the one task that owns the connection.
+//! What waits for one connection: messages, word that its publishes are safe, the wish that it end, the news that its
+//! permissions changed; and the wake-up of the one task that owns the connection.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,10 +10,12 @@ use std::task::{Context, Poll, Waker};
 
 use gatehouse_domain::limits;
 use gatehouse_domain::refusal::Refusal;
-use gatehouse_mqtt::Qos;
+use gatehouse_mqtt::{PacketId, Qos};
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::message::Delivery;
+use crate::direct::Direct;
+use crate::message::{Delivery, Message};
+use crate::persistence::Unavailable;
 
 /// The mailbox of a connection. Anybody puts in; the one task that owns the connection takes out.
 ///
@@ -24,6 +26,8 @@ pub struct Mailbox {
     state: Mutex<State>,
     /// Outside the lock, because every operation of the connection asks for it.
     is_stale: AtomicBool,
+    /// Whether messages may wait in the store.
+    has_stored: AtomicBool,
     /// The memory that this mailbox shares with others.
     room: Arc<QueueRoom>,
 }
@@ -54,10 +58,26 @@ impl QueueRoom {
 struct State {
     queue: VecDeque<Delivery>,
     queued_bytes: usize,
+    receipts: Vec<Receipt>,
     close: Option<CloseReason>,
     waker: Option<Waker>,
-    /// Does `waker` wait for the end only?
-    waits_for_close_only: bool,
+    /// What `waker` waits for, besides the end.
+    interest: Interest,
+}
+
+/// What became of a QoS 1 publish of this connection.
+pub type Receipt = (PacketId, Result<(), Unavailable>);
+
+/// What a connection waits for, besides its end. Later ones include earlier ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Interest {
+    /// Nothing: it can write no more at the moment.
+    #[default]
+    End,
+    /// Receipts and permissions: it can take no more messages at the moment.
+    Receipts,
+    /// Messages as well.
+    Messages,
 }
 
 /// Why the server ends a connection.
@@ -69,6 +89,11 @@ pub enum CloseReason {
     Refused(Refusal),
     /// The connection took its QoS 1 messages more slowly than they came.
     SlowConsumer,
+    /// Somebody deleted the connection.
+    Deleted {
+        /// The will is not to be published.
+        prevent_will: bool,
+    },
     /// The server goes down.
     ServerShutdown,
 }
@@ -96,7 +121,7 @@ impl Mailbox {
     /// An empty mailbox that shares its memory with all others of `room`.
     #[must_use]
     pub fn within(room: Arc<QueueRoom>) -> Self {
-        Self { state: Mutex::default(), is_stale: AtomicBool::new(false), room }
+        Self { state: Mutex::default(), is_stale: AtomicBool::new(false), has_stored: AtomicBool::new(false), room }
     }
 
     /// Puts in a message. Bounded by `limits::OUTBOUND_QUEUE` and `limits::OUTBOUND_QUEUE_BYTES`, and by what all
@@ -110,7 +135,7 @@ impl Mailbox {
         if state.has_room_for(weight) && self.room.take(weight) {
             state.queued_bytes += weight;
             state.queue.push_back(delivery);
-            let waker = if state.waits_for_close_only { None } else { state.waker.take() };
+            let waker = state.waker_for(Interest::Messages);
             drop(state);
             wake(waker);
             return Pushed::Queued;
@@ -120,6 +145,20 @@ impl Mailbox {
         }
         self.end(state, CloseReason::SlowConsumer);
         Pushed::Overflow
+    }
+
+    /// Puts in a message whose sender waits for what becomes of it. One that does not fit is gone at once, which is what
+    /// its sender learns: it was asked for delivery now.
+    pub fn push_direct(&self, message: Arc<Message>, qos: Qos, direct: Direct) {
+        let weight = message.weight();
+        let mut state = self.state.lock();
+        if state.close.is_none() && state.has_room_for(weight) && self.room.take(weight) {
+            state.queued_bytes += weight;
+            state.queue.push_back(Delivery { message, qos, retain: false, key: None, direct: Some(direct) });
+            let waker = state.waker_for(Interest::Messages);
+            drop(state);
+            wake(waker);
+        }
     }
 
     /// Asks the connection to end. The first reason stays. Messages still waiting are dropped, so that nothing reaches a
@@ -151,9 +190,39 @@ impl Mailbox {
     pub fn mark_stale(&self) {
         // Set before the lock: whoever looked too early has left a waker by the time the lock is had.
         self.is_stale.store(true, Ordering::Release);
+        self.wake_for(Interest::Receipts);
+    }
+
+    /// Tells the connection that messages wait in the store.
+    pub fn mark_stored(&self) {
+        self.has_stored.store(true, Ordering::Release);
+        self.wake_for(Interest::Messages);
+    }
+
+    /// May messages wait in the store that were put there since the last call? Read them *after* a yes: what comes
+    /// during that reading sets the mark anew.
+    #[must_use = "the mark is gone with this call: the store must be read"]
+    pub fn take_stored(&self) -> bool {
+        self.has_stored.load(Ordering::Acquire) && self.has_stored.swap(false, Ordering::AcqRel)
+    }
+
+    /// Tells what became of a publish. Not bounded here: a client has no more publishes under way than its window.
+    pub fn put_receipt(&self, receipt: Receipt) {
         let mut state = self.state.lock();
-        let waker = if state.waits_for_close_only { None } else { state.waker.take() };
+        state.receipts.push(receipt);
+        let waker = state.waker_for(Interest::Receipts);
         drop(state);
+        wake(waker);
+    }
+
+    /// What became of publishes since the last call, oldest first.
+    #[must_use = "each of them is to be answered"]
+    pub fn take_receipts(&self) -> Vec<Receipt> {
+        std::mem::take(&mut self.state.lock().receipts)
+    }
+
+    fn wake_for(&self, what: Interest) {
+        let waker = self.state.lock().waker_for(what);
         wake(waker);
     }
 
@@ -164,19 +233,24 @@ impl Mailbox {
         self.is_stale.load(Ordering::Acquire) && self.is_stale.swap(false, Ordering::AcqRel)
     }
 
-    /// Waits until there is something to do: a message, a reason to end or stale permissions. Comes back at once while
-    /// any of them is left in the mailbox. May be dropped at any time; one task at a time may wait.
-    pub async fn wait(&self) {
-        poll_fn(|context| self.poll_wait(context)).await;
+    /// Waits until there is something of `interest` to do, or the end has come. Comes back at once while any of it is
+    /// left in the mailbox. May be dropped at any time; one task at a time may wait.
+    pub async fn wait(&self, interest: Interest) {
+        poll_fn(|context| self.poll_wait(interest, context)).await;
     }
 
     /// [`wait`](Self::wait) for those who poll.
-    pub fn poll_wait(&self, context: &mut Context<'_>) -> Poll<()> {
+    pub fn poll_wait(&self, interest: Interest, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
-        if state.close.is_some() || !state.queue.is_empty() || self.is_stale.load(Ordering::Acquire) {
+        let has_messages = || !state.queue.is_empty() || self.has_stored.load(Ordering::Acquire);
+        let has_receipts = || !state.receipts.is_empty() || self.is_stale.load(Ordering::Acquire);
+        if state.close.is_some()
+            || (interest >= Interest::Receipts && has_receipts())
+            || (interest >= Interest::Messages && has_messages())
+        {
             return Poll::Ready(());
         }
-        state.leave_waker(context.waker(), false);
+        state.leave_waker(context.waker(), interest);
         Poll::Pending
     }
 
@@ -188,7 +262,7 @@ impl Mailbox {
             if let Some(reason) = state.close {
                 return Poll::Ready(reason);
             }
-            state.leave_waker(context.waker(), true);
+            state.leave_waker(context.waker(), Interest::End);
             Poll::Pending
         })
         .await
@@ -233,9 +307,14 @@ impl State {
             && self.queued_bytes.saturating_add(weight) <= limits::OUTBOUND_QUEUE_BYTES
     }
 
-    fn leave_waker(&mut self, waker: &Waker, for_close_only: bool) {
-        // A task may poll `wait` and `closed` in turns: the wider wish stays until the next wake-up.
-        self.waits_for_close_only = for_close_only && (self.waker.is_none() || self.waits_for_close_only);
+    /// The waker, when it waits for `what`.
+    fn waker_for(&mut self, what: Interest) -> Option<Waker> {
+        if self.interest >= what { self.waker.take() } else { None }
+    }
+
+    fn leave_waker(&mut self, waker: &Waker, interest: Interest) {
+        // A task may poll `wait` and `closed` in turns: the widest wish stays until the next wake-up.
+        self.interest = if self.waker.is_none() { interest } else { interest.max(self.interest) };
         match &mut self.waker {
             Some(left) if left.will_wake(waker) => {}
             left => *left = Some(waker.clone()),
@@ -257,6 +336,7 @@ impl CloseReason {
             Self::TakenOver => "taken-over",
             Self::Refused(refusal) => refusal.label(),
             Self::SlowConsumer => "slow-consumer",
+            Self::Deleted { .. } => "deleted",
             Self::ServerShutdown => "server-shutdown",
         }
     }
@@ -269,6 +349,7 @@ impl fmt::Display for CloseReason {
             Self::TakenOver => f.write_str("another connection took over the client id"),
             Self::Refused(refusal) => refusal.fmt(f),
             Self::SlowConsumer => f.write_str("too many messages wait to be taken: read and acknowledge faster"),
+            Self::Deleted { .. } => f.write_str("an administrator ended the connection"),
             Self::ServerShutdown => f.write_str("the server is shutting down: connect again"),
         }
     }
@@ -288,12 +369,12 @@ mod tests {
     use crate::message::tests::message;
 
     fn delivery(qos: Qos) -> Delivery {
-        Delivery { message: message("a"), qos }
+        Delivery::live(message("a"), qos)
     }
 
     fn large(qos: Qos) -> Delivery {
         let payload = Bytes::from(vec![0; limits::PAYLOAD_BYTES]);
-        Delivery { message: Arc::new(Message { payload, ..Message::clone(&message("a")) }), qos }
+        Delivery::live(Arc::new(Message { payload, ..Message::clone(&message("a")) }), qos)
     }
 
     fn take_all(mailbox: &Mailbox) -> (usize, Option<CloseReason>) {
@@ -354,7 +435,7 @@ mod tests {
     fn messages_come_out_in_the_order_they_went_in() {
         let mailbox = Mailbox::new();
         for topic in ["1", "2", "3"] {
-            mailbox.push(Delivery { message: message(topic), qos: Qos::AtMostOnce });
+            mailbox.push(Delivery::live(message(topic), Qos::AtMostOnce));
         }
         let mut taken = Vec::new();
         for expected in [2, 3, 3] {
@@ -371,7 +452,7 @@ mod tests {
         mailbox.push(delivery(Qos::AtMostOnce));
         assert_eq!(take_all(&mailbox), (1, None));
         assert_eq!(mailbox.state.lock().queue.capacity(), 0);
-        assert!(size_of::<Mailbox>() <= 88, "{}", size_of::<Mailbox>());
+        assert!(size_of::<Mailbox>() <= 112, "{}", size_of::<Mailbox>());
     }
 
     #[test]
@@ -450,16 +531,16 @@ mod tests {
             let (mailbox, wakes) = (Mailbox::new(), Arc::new(Wakes::default()));
             let waker = Waker::from(Arc::clone(&wakes));
             let mut context = Context::from_waker(&waker);
-            assert!(mailbox.poll_wait(&mut context).is_pending());
+            assert!(mailbox.poll_wait(Interest::Messages, &mut context).is_pending());
             act(&mailbox);
             act(&mailbox);
             assert_eq!(wakes.count(), 1);
-            assert!(mailbox.poll_wait(&mut context).is_ready());
-            assert!(mailbox.poll_wait(&mut context).is_ready());
+            assert!(mailbox.poll_wait(Interest::Messages, &mut context).is_ready());
+            assert!(mailbox.poll_wait(Interest::Messages, &mut context).is_ready());
             let mailbox = Mailbox::new();
             act(&mailbox);
             undo(&mailbox);
-            assert!(mailbox.poll_wait(&mut context).is_pending());
+            assert!(mailbox.poll_wait(Interest::Messages, &mut context).is_pending());
         }
     }
 
@@ -488,7 +569,7 @@ mod tests {
             if closed_first {
                 assert!(closed.as_mut().poll(&mut context).is_pending());
             }
-            assert!(mailbox.poll_wait(&mut context).is_pending());
+            assert!(mailbox.poll_wait(Interest::Messages, &mut context).is_pending());
             assert!(closed.as_mut().poll(&mut context).is_pending());
             mailbox.push(delivery(Qos::AtMostOnce));
             assert_eq!(wakes.count(), 1, "{closed_first}");
@@ -510,7 +591,7 @@ mod tests {
                     let mailbox = &mailbox;
                     threads.spawn(move || {
                         for _ in 0..ROUNDS {
-                            let delivery = Delivery { message: Arc::clone(&message), qos: Qos::AtLeastOnce };
+                            let delivery = Delivery::live(Arc::clone(&message), Qos::AtLeastOnce);
                             assert_eq!(mailbox.push(delivery), Pushed::Queued);
                             receiver.recv().unwrap();
                         }
@@ -542,7 +623,7 @@ mod tests {
         while left > 0 {
             // Waiting that is given up must do no harm.
             tokio::select! { biased; _ = mailbox.closed() => {}, () = std::future::ready(()) => {} }
-            mailbox.wait().await;
+            mailbox.wait(Interest::Messages).await;
             if mailbox.take_stale() {
                 left -= 1;
                 seen_mark.unwrap().send(()).unwrap();

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use gatehouse_domain::session::MessageKey;
 use gatehouse_domain::time::Timestamp;
 use gatehouse_domain::topic::TopicName;
 use gatehouse_mqtt::{MessageProperties, Qos};
+
+use crate::direct::Direct;
 
 /// An application message. It may outlive the packet it came in by far: payload and properties that are views of a read
 /// buffer keep the whole buffer alive.
@@ -21,6 +24,8 @@ pub struct Message {
     pub properties: MessageProperties,
     /// When the server took it: its expiry interval starts here.
     pub published_at: Timestamp,
+    /// Whether it is to be retained; one without payload ends what is retained.
+    pub retain: bool,
 }
 
 /// How long a message may still be delivered.
@@ -63,6 +68,20 @@ pub struct Delivery {
     pub message: Arc<Message>,
     /// The QoS it is delivered with.
     pub qos: Qos,
+    /// The RETAIN flag it is delivered with.
+    pub retain: bool,
+    /// Its place in the session's queue in the store: to be acknowledged there as well.
+    pub key: Option<MessageKey>,
+    /// Who waits for it to arrive.
+    pub direct: Option<Direct>,
+}
+
+impl Delivery {
+    /// A message that was just published, for a session whose subscription says nothing about RETAIN.
+    #[must_use]
+    pub const fn live(message: Arc<Message>, qos: Qos) -> Self {
+        Self { message, qos, retain: false, key: None, direct: None }
+    }
 }
 
 #[cfg(test)]
@@ -79,6 +98,7 @@ pub(crate) mod tests {
             qos: Qos::AtLeastOnce,
             properties: MessageProperties::NONE,
             published_at: Timestamp::from_secs(0),
+            retain: false,
         })
     }
 

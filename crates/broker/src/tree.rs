@@ -8,20 +8,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use gatehouse_domain::topic::{TopicFilter, TopicName};
-use gatehouse_mqtt::Qos;
 
-use crate::mailbox::Mailbox;
+use crate::session::{Session, SubscriptionOptions};
 
 /// Who gets the messages of a filter.
 #[derive(Clone, Debug)]
 pub(crate) struct Subscriber {
-    /// The session's number.
-    pub(crate) session: u64,
-    /// The highest QoS granted.
-    pub(crate) qos: Qos,
-    /// Are the session's own messages left out?
-    pub(crate) no_local: bool,
-    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) session: Arc<Session>,
+    pub(crate) options: SubscriptionOptions,
+}
+
+impl Subscriber {
+    fn number(&self) -> u64 {
+        self.session.number
+    }
 }
 
 /// The subscribers of one filter, by session number.
@@ -142,19 +142,24 @@ impl Matches {
         }
     }
 
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
     /// Calls `deliver` once for each session, with its highest QoS: of overlapping subscriptions the highest decides
     /// ([MQTT-3.3.5-1] in 3.1.1, [MQTT-3.3.4-2] in 5; further copies, which the standards allow, are not sent).
     /// `publisher` is the session whose message it is.
     pub(crate) fn for_each_session(&self, publisher: Option<u64>, mut deliver: impl FnMut(&Subscriber)) {
-        let is_addressed = |subscriber: &&Subscriber| !(subscriber.no_local && publisher == Some(subscriber.session));
+        let is_addressed =
+            |subscriber: &&Subscriber| !(subscriber.options.no_local && publisher == Some(subscriber.number()));
         let Some(first) = &self.first else { return };
         if self.more.is_empty() {
             return first.iter().filter(is_addressed).for_each(deliver);
         }
         let lists = std::iter::once(first).chain(&self.more);
         let mut all: Vec<&Subscriber> = lists.flat_map(|list| list.iter()).filter(is_addressed).collect();
-        all.sort_unstable_by(|a, b| a.session.cmp(&b.session).then(b.qos.cmp(&a.qos)));
-        all.dedup_by_key(|subscriber| subscriber.session);
+        all.sort_unstable_by(|a, b| a.number().cmp(&b.number()).then(b.options.qos.cmp(&a.options.qos)));
+        all.dedup_by_key(|subscriber| subscriber.number());
         all.into_iter().for_each(&mut deliver);
     }
 }
@@ -165,7 +170,7 @@ fn split_level(text: &str) -> (&str, Option<&str>) {
 
 fn enter(list: &mut Option<Subscribers>, subscriber: Subscriber) {
     let list = Arc::make_mut(list.get_or_insert_default());
-    match list.binary_search_by_key(&subscriber.session, |entry| entry.session) {
+    match list.binary_search_by_key(&subscriber.number(), Subscriber::number) {
         Ok(at) => {
             if let Some(entry) = list.get_mut(at) {
                 *entry = subscriber;
@@ -177,7 +182,7 @@ fn enter(list: &mut Option<Subscribers>, subscriber: Subscriber) {
 
 fn leave(list: &mut Option<Subscribers>, session: u64) {
     let Some(entries) = list else { return };
-    if let Ok(at) = entries.binary_search_by_key(&session, |entry| entry.session) {
+    if let Ok(at) = entries.binary_search_by_key(&session, Subscriber::number) {
         if entries.len() == 1 {
             *list = None;
         } else {
@@ -190,13 +195,28 @@ fn leave(list: &mut Option<Subscribers>, session: u64) {
 mod tests {
     use std::collections::BTreeMap;
 
+    use gatehouse_domain::client_id::ClientId;
     use gatehouse_domain::topic::matches;
+    use gatehouse_mqtt::Qos;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{Connecting, Mailbox};
+
+    fn session_of(number: u64) -> Session {
+        let connecting = Connecting {
+            client_id: ClientId::parse(&number.to_string()).unwrap(),
+            protocol_level: 4,
+            clean_start: true,
+            expiry_secs: 0,
+            mailbox: Arc::new(Mailbox::new()),
+            info: Arc::new(crate::tests::info()),
+        };
+        Session::new(number, None, &connecting, 0)
+    }
 
     fn subscriber(session: u64, qos: Qos) -> Subscriber {
-        Subscriber { session, qos, no_local: false, mailbox: Arc::new(Mailbox::new()) }
+        Subscriber { session: Arc::new(session_of(session)), options: SubscriptionOptions::new(qos) }
     }
 
     fn filter(text: &str) -> TopicFilter {
@@ -205,7 +225,7 @@ mod tests {
 
     fn found(tree: &Tree, topic: &TopicName) -> Vec<(u64, Qos)> {
         let mut found = Vec::new();
-        tree.find(topic).for_each_session(None, |subscriber| found.push((subscriber.session, subscriber.qos)));
+        tree.find(topic).for_each_session(None, |subscriber| found.push((subscriber.number(), subscriber.options.qos)));
         found.sort_unstable();
         found
     }
@@ -292,7 +312,7 @@ mod tests {
         tree.insert(&filter("a"), subscriber(2, Qos::AtMostOnce));
         tree.remove(&filter("a"), 1);
         let mut sessions = Vec::new();
-        under_way.for_each_session(None, |subscriber| sessions.push(subscriber.session));
+        under_way.for_each_session(None, |subscriber| sessions.push(subscriber.number()));
         assert_eq!(sessions, [1]);
     }
 }

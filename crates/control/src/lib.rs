@@ -7,6 +7,7 @@
 //! Invariant: an operation touches nothing outside its [`call::Call`]'s scope and writes only through [`call::Call::commit`].
 
 pub mod access_key;
+pub mod body;
 pub mod call;
 pub mod credentials;
 pub mod door;
@@ -16,6 +17,8 @@ pub mod key_pairs;
 pub mod operation;
 pub mod operations;
 pub mod page;
+pub mod query;
 pub mod random;
 pub mod sigv4;
+pub mod verifier;
 pub mod wire;

@@ -305,15 +305,14 @@ impl Access {
         use ApplicationProtocol::{Default as ByPort, Https, MqttWss, SecureMqtt};
         use AuthenticationType::{AwsSigv4, AwsX509, CustomAuth, CustomAuthX509, Default as ByAlpn};
         match (authentication, protocol) {
-            (ByAlpn, ByPort) | (AwsX509, SecureMqtt | Https) => Ok(Self { authentication, protocol }),
+            (ByAlpn, ByPort) | (AwsX509, SecureMqtt | Https) | (AwsSigv4, MqttWss | Https) => {
+                Ok(Self { authentication, protocol })
+            }
             (CustomAuthX509, SecureMqtt | Https) => {
                 Err(DomainConfigurationRefusal::NotImplemented("authenticationType CUSTOM_AUTH_X509"))
             }
             (CustomAuth, SecureMqtt | MqttWss | Https) => {
                 Err(DomainConfigurationRefusal::NotImplemented("authenticationType CUSTOM_AUTH"))
-            }
-            (AwsSigv4, MqttWss | Https) => {
-                Err(DomainConfigurationRefusal::NotImplemented("authenticationType AWS_SIGV4"))
             }
             _ => Err(DomainConfigurationRefusal::Combination(authentication, protocol)),
         }
@@ -393,7 +392,7 @@ mod tests {
         use AuthenticationType::{AwsSigv4, AwsX509, CustomAuth, CustomAuthX509, Default as D};
         // By protocol DEFAULT, SECURE_MQTT, MQTT_WSS, HTTPS: y served, n not here yet, - never.
         for (authentication, outcomes) in
-            [(D, "y---"), (AwsX509, "-y-y"), (CustomAuthX509, "-n-n"), (CustomAuth, "-nnn"), (AwsSigv4, "--nn")]
+            [(D, "y---"), (AwsX509, "-y-y"), (CustomAuthX509, "-n-n"), (CustomAuth, "-nnn"), (AwsSigv4, "--yy")]
         {
             for (protocol, expected) in [P, M, W, H].into_iter().zip(outcomes.chars()) {
                 let outcome = match Access::new(authentication, protocol) {

@@ -99,12 +99,24 @@ pub const SUBSCRIPTIONS_PER_CONNECTION: usize = 50;
 pub const IN_FLIGHT: u16 = 100;
 /// Topic aliases per direction.
 pub const TOPIC_ALIASES: u16 = 8;
+/// Message Expiry Interval, in seconds; longer ones count as this.
+pub const MESSAGE_EXPIRY_SECS: u32 = 604_800;
 /// Content Type of a message, in bytes.
 pub const CONTENT_TYPE_BYTES: usize = 256;
 /// Correlation Data of a message, in bytes.
 pub const CORRELATION_DATA_BYTES: usize = 8 * 1024;
 /// User Properties of a packet together, in bytes.
 pub const USER_PROPERTIES_BYTES: usize = 8 * 1024;
+/// How long a session outlives its connection at most, in seconds.
+pub const SESSION_EXPIRY_SECS: u32 = 3_600;
+/// Messages waiting in the store for one session; more are dropped. (Ours.)
+pub const QUEUED_PER_SESSION: u32 = 100_000;
+/// Clients of a scope that are gone without a session and remembered for their next connection. (Ours.)
+pub const DEPARTED_CLIENTS: usize = 100_000;
+/// How long they are remembered, in milliseconds ("Lifecycle events", `versionNumber`).
+pub const DEPARTED_MS: i64 = 60 * 60 * 1000;
+/// Retained messages of a scope.
+pub const RETAINED_MESSAGES: u32 = 500_000;
 /// Messages waiting for one connection's socket; more are dropped (QoS 0) or end the connection (QoS 1). (Ours.)
 pub const OUTBOUND_QUEUE: usize = 1_000;
 /// Bytes of messages waiting for one connection's socket; the same happens beyond. (Ours: 16 s of AWS's throughput per
@@ -112,6 +124,19 @@ pub const OUTBOUND_QUEUE: usize = 1_000;
 pub const OUTBOUND_QUEUE_BYTES: usize = 8 * 1024 * 1024;
 /// The same for all connections together. (Ours.)
 pub const OUTBOUND_QUEUES_BYTES: usize = 1024 * 1024 * 1024;
+
+/// Bodies of HTTPS requests of devices in memory at once, in bytes, over all devices. (Ours.)
+pub const HTTPS_BODIES_BYTES: usize = 64 * 1024 * 1024;
+/// How long an HTTPS connection may take from one request to the end of the next one's head. (Ours.)
+pub const HTTPS_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Header fields of one HTTPS request. (Ours.)
+pub const HTTPS_HEADERS: usize = 64;
+/// Head of one HTTPS request, in bytes. (Ours.)
+pub const HTTPS_HEAD_BYTES: usize = 32 * 1024;
+/// How long a WebSocket may be open ("WebSocket connection duration").
+pub const WEBSOCKET_LIFETIME: Duration = Duration::from_secs(86_400);
+/// Payload of a WebSocket message from a client, in bytes: any MQTT packet fits. (Ours.)
+pub const WEBSOCKET_MESSAGE_BYTES: usize = 256 * 1024;
 
 /// From accept to a complete TLS handshake. (Ours.)
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -40,6 +40,14 @@ pub enum Refusal {
     RegistryUnavailable,
     /// The certificate left the registry while connected.
     Deleted,
+    /// A request that needs an access key's signature has none.
+    NotSigned,
+    /// The signature of an access key is not acceptable.
+    Signature,
+    /// The access key is unknown, was deleted, or has expired.
+    AccessKey,
+    /// The endpoint belongs to another account or Region than the access key's signature.
+    ForeignEndpoint,
 }
 
 impl Refusal {
@@ -69,6 +77,10 @@ impl Refusal {
             Self::ConnectRules => "connect-rules",
             Self::RegistryUnavailable => "registry-unavailable",
             Self::Deleted => "deleted",
+            Self::NotSigned => "not-signed",
+            Self::Signature => "signature",
+            Self::AccessKey => "access-key",
+            Self::ForeignEndpoint => "foreign-endpoint",
         }
     }
 
@@ -77,13 +89,15 @@ impl Refusal {
     #[must_use]
     pub const fn aws_reason(self) -> &'static str {
         match self {
-            Self::SniMissing | Self::SniUnknown | Self::SniOnly | Self::ForeignSession => "SNI_MISUSED",
+            Self::SniMissing | Self::SniUnknown | Self::SniOnly | Self::ForeignSession | Self::ForeignEndpoint => {
+                "SNI_MISUSED"
+            }
             Self::NotRegistered | Self::Deleted => "DEVICE_CERTIFICATE_NOT_REGISTERED",
             Self::Status(CertificateStatus::Revoked) => "DEVICE_CERTIFICATE_REVOKED",
             Self::Status(_) => "DEVICE_CERTIFICATE_INACTIVE",
             Self::Expired => "DEVICE_CERTIFICATE_EXPIRED",
             Self::NotYetValid => "DEVICE_CERTIFICATE_NOT_YET_VALID",
-            Self::Unreadable => "NOT_AUTHENTICATED",
+            Self::Unreadable | Self::NotSigned | Self::Signature | Self::AccessKey => "NOT_AUTHENTICATED",
             Self::WrongEndpoint => "DOMAIN_CONFIGURATION_INVALID",
             Self::DomainDisabled => "DOMAIN_CONFIGURATION_DISABLED",
             Self::PolicyDenied | Self::ClientId => "AUTHORIZATION_FAILURE",
@@ -138,11 +152,17 @@ impl fmt::Display for Refusal {
                  --domain-configuration-status ENABLED switches it on"
             }
             Self::ForeignSession => "the TLS session began at another endpoint: connect with a full handshake",
-            Self::PolicyDenied => "no policy of the certificate allows iot:Connect for this client id",
+            Self::PolicyDenied => "no policy allows iot:Connect for this client id",
             Self::ClientId => "the client id is not acceptable: at most 128 bytes, not beginning with $",
             Self::ConnectRules => "the CONNECT asks for what is not offered here",
             Self::RegistryUnavailable => "the registry cannot be read at the moment: try again",
             Self::Deleted => "the certificate was deleted from the registry",
+            Self::NotSigned => "the request is not signed: sign it with AWS Signature Version 4",
+            Self::Signature => "the signature of the request is not acceptable",
+            Self::AccessKey => "the access key is unknown, was deleted or has expired",
+            Self::ForeignEndpoint => {
+                "the endpoint belongs to another account or Region than the access key and Region that signed"
+            }
         };
         f.write_str(text)
     }
@@ -170,6 +190,10 @@ mod tests {
             Refusal::ConnectRules,
             Refusal::RegistryUnavailable,
             Refusal::Deleted,
+            Refusal::NotSigned,
+            Refusal::Signature,
+            Refusal::AccessKey,
+            Refusal::ForeignEndpoint,
         ];
         all.extend(CertificateStatus::ALL.map(Refusal::Status));
         let labels: std::collections::BTreeSet<_> = all.iter().map(|r| r.label()).collect();

@@ -7,16 +7,20 @@ use std::sync::Arc;
 use gatehouse_broker::Mailbox;
 use gatehouse_domain::admission::admit as rule;
 use gatehouse_domain::certificate::CertificateId;
+use gatehouse_domain::domain_configuration::Entrance;
+use gatehouse_domain::endpoint::EndpointType;
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::{Clock, Timestamp};
 use gatehouse_pki::certificate::Certificate;
 use gatehouse_store::AdmissionRecord;
 
+use crate::authorization::Rights;
 use crate::connections::{Connections, Presence};
 use crate::endpoint::{Endpoint, Endpoints};
+use crate::principal::{Identity, Principal};
 use crate::registry::Registry;
-use crate::tls::Handshake;
+use crate::tls::{Handshake, Protocol};
 use crate::watch::Watch;
 
 /// What admission asks.
@@ -55,16 +59,6 @@ impl DeviceIdentity {
         self.is_named
     }
 
-    /// The device turned away after all.
-    pub(crate) const fn turned_away(&self, refusal: Refusal) -> TurnedAway {
-        TurnedAway {
-            refusal,
-            certificate_id: Some(self.certificate_id),
-            scope: Some(self.scope),
-            is_named: self.is_named,
-        }
-    }
-
     /// The last moment of the certificate's validity.
     pub(crate) const fn not_after(&self) -> Timestamp {
         self.not_after
@@ -73,15 +67,15 @@ impl DeviceIdentity {
 
 /// Admitted, with what was read on the way.
 pub(crate) struct Admitted {
-    pub(crate) identity: DeviceIdentity,
-    pub(crate) certificate: Certificate,
-    pub(crate) record: AdmissionRecord,
+    pub(crate) identity: Identity,
+    pub(crate) rights: Rights,
+    pub(crate) endpoint_type: EndpointType,
 }
 
 /// Turned away, with what is known for the report.
 pub(crate) struct TurnedAway {
     pub(crate) refusal: Refusal,
-    pub(crate) certificate_id: Option<CertificateId>,
+    pub(crate) principal: Option<Principal>,
     pub(crate) scope: Option<Scope>,
     /// Whether the ClientHello named an endpoint of that scope.
     pub(crate) is_named: bool,
@@ -90,28 +84,30 @@ pub(crate) struct TurnedAway {
 impl Admission {
     /// Decides about the peer of `handshake`, which is reachable through `mailbox` from here on.
     pub(crate) async fn admit(&self, handshake: &Handshake, mailbox: &Arc<Mailbox>) -> Result<Admitted, TurnedAway> {
-        let unknown = TurnedAway { refusal: Refusal::Unreadable, certificate_id: None, scope: None, is_named: false };
+        let unknown = TurnedAway { refusal: Refusal::Unreadable, principal: None, scope: None, is_named: false };
         let leaf = handshake.presented.first().map(Vec::as_slice).unwrap_or_default();
         let Ok(certificate) = Certificate::from_der(leaf) else { return Err(unknown) };
         let certificate_id = certificate.id();
-        let known = TurnedAway { certificate_id: Some(certificate_id), ..unknown };
+        let principal = Principal::Certificate(certificate_id);
+        let known = TurnedAway { principal: Some(principal.clone()), ..unknown };
         let endpoint = match self.endpoint_of(handshake, certificate_id).await {
             Ok(endpoint) => endpoint,
             Err(refusal) => return Err(TurnedAway { refusal, ..known }),
         };
 
         // In the index before the record is read: a revocation from here on finds either the read or the entry.
-        let presence = self.connections.enter(endpoint.scope, certificate_id, mailbox);
+        let presence = self.connections.enter(endpoint.scope, principal, mailbox);
         match self.read_and_judge(endpoint, certificate_id).await {
             Ok(record) => {
-                let identity = DeviceIdentity {
+                let identity = Identity::Device(DeviceIdentity {
                     scope: endpoint.scope,
                     certificate_id,
                     not_after: record.certificate.not_after,
                     is_named: endpoint.is_named,
                     _presence: presence,
-                };
-                Ok(Admitted { identity, certificate, record })
+                });
+                let rights = Rights::Certificate { certificate, record };
+                Ok(Admitted { identity, rights, endpoint_type: endpoint.endpoint_type })
             }
             Err(refusal) => {
                 Err(TurnedAway { refusal, scope: Some(endpoint.scope), is_named: endpoint.is_named, ..known })
@@ -129,7 +125,12 @@ impl Admission {
             return Err(Refusal::ForeignSession);
         }
         let endpoint = self.endpoints.resolve(handshake.sni.as_deref(), certificate_id).await?;
-        if endpoint.serves_mqtt() { Ok(endpoint) } else { Err(Refusal::WrongEndpoint) }
+        // What HTTPS serves depends on the operation, which is not known yet.
+        match handshake.protocol {
+            Protocol::Mqtt if !endpoint.serves_mqtt_by(Entrance::Mqtt) => Err(Refusal::WrongEndpoint),
+            Protocol::Https if !endpoint.access.lets_in(Entrance::Https) => Err(Refusal::WrongEndpoint),
+            Protocol::Mqtt | Protocol::Https | Protocol::Signed => Ok(endpoint),
+        }
     }
 
     async fn read_and_judge(&self, endpoint: Endpoint, id: CertificateId) -> Result<AdmissionRecord, Refusal> {

@@ -1,5 +1,6 @@
 //! Step 5: what an admitted device may do. Each operation is asked of the policies that are attached to its
-//! certificate *now*: what has changed since the last operation is marked, and looked up again.
+//! certificate *now*: what has changed since the last operation is marked, and looked up again. The holder of an access
+//! key may do what the key's own policy says.
 //!
 //! A decision in favour is an [`Authorized`] value, which only this module can make and which the steps that act demand.
 
@@ -8,18 +9,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use gatehouse_broker::Mailbox;
+use gatehouse_control::verifier::{VerifiedCaller, policy};
 use gatehouse_domain::admission::stays;
 use gatehouse_domain::arn::Prefix;
 use gatehouse_domain::client_id::ClientId;
+use gatehouse_domain::name::ThingName;
 use gatehouse_domain::policy::{
-    CertificateNames, ConnectAttributes, ConnectionContext, ConnectionFacts, PolicyDocument, Request, ThingFacts,
-    evaluate,
+    CallContext, ConnectAttributes, ConnectionContext, ConnectionFacts, Context, ContextValue, CredentialDevice, Key,
+    PolicyDocument, Request, ThingFacts, evaluate,
 };
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::thing::{Attachment, associated};
 use gatehouse_domain::time::Timestamp;
 use gatehouse_domain::topic::{TopicFilter, TopicName};
+use gatehouse_pki::certificate::Certificate;
 use gatehouse_store::{AdmissionRecord, ThingAttachment};
 
 use crate::in_force::Current;
@@ -34,6 +38,10 @@ pub(crate) struct Authorized<A> {
 pub(crate) struct Connect;
 /// `iot:Publish`.
 pub(crate) struct Publish;
+/// `iot:RetainPublish`.
+pub(crate) struct RetainPublish;
+/// An action of the data plane that is asked for once in a while.
+pub(crate) struct Other;
 /// `iot:Subscribe`.
 pub(crate) struct Subscribe;
 /// `iot:Receive`.
@@ -47,51 +55,96 @@ pub(crate) struct Denied;
 pub(crate) struct Authorization {
     scope: Scope,
     facts: ConnectionFacts,
-    policies: Box<[Arc<Current<PolicyDocument>>]>,
+    standing: Standing,
     thing: Option<Arc<Current<ThingFacts>>>,
+    /// Whether the certificate belongs to that thing alone.
+    is_exclusive: bool,
     /// Where the ARN of a resource is written; kept so that no message costs an allocation.
     arn: String,
     arn_prefix_len: usize,
 }
 
+/// What permissions stand on.
+enum Standing {
+    /// The policies of a certificate.
+    Certificate(Box<[Arc<Current<PolicyDocument>>]>),
+    /// An access key. Boxed: devices are many, and must not pay for its size.
+    AccessKey(Box<KeyStanding>),
+}
+
+struct KeyStanding {
+    access_key_id: Arc<str>,
+    /// Without one, the key may do everything in its account.
+    policy: Option<Arc<PolicyDocument>>,
+    /// The device that the key was given to.
+    device: Option<CredentialDevice>,
+}
+
+/// What permissions are loaded from.
+#[expect(clippy::large_enum_variant, reason = "nearly all are the large variant, and none lives long")]
+pub(crate) enum Rights {
+    /// A device's certificate and its record.
+    Certificate {
+        /// As the device presented it.
+        certificate: Certificate,
+        /// As it was read for admission.
+        record: AdmissionRecord,
+    },
+    /// A verified signature.
+    AccessKey(VerifiedCaller),
+}
+
 /// What is known of the connection besides the registry's record.
 pub(crate) struct Connecting {
-    pub(crate) client_id: ClientId,
+    /// None over HTTPS.
+    pub(crate) client_id: Option<ClientId>,
     pub(crate) source_ip: IpAddr,
     pub(crate) domain_name: Option<Arc<str>>,
-    pub(crate) names: Arc<CertificateNames>,
 }
 
 impl Authorization {
-    /// Looks up what `record` permits for the connection `connecting`.
+    /// Looks up what `rights` permit for the connection `connecting`.
     ///
     /// # Errors
     /// `RegistryUnavailable`.
-    pub(crate) async fn load(
-        registry: &Registry,
-        record: AdmissionRecord,
-        connecting: Connecting,
-    ) -> Result<Self, Refusal> {
-        let scope = record.certificate.scope;
+    pub(crate) async fn load(registry: &Registry, rights: Rights, connecting: Connecting) -> Result<Self, Refusal> {
+        let facts = ConnectionFacts {
+            client_id: connecting.client_id,
+            source_ip: Some(connecting.source_ip),
+            domain_name: connecting.domain_name,
+            certificate_id: None,
+            certificate_names: None,
+            thing: None,
+        };
+        match rights {
+            Rights::Certificate { certificate, record } => {
+                let facts = ConnectionFacts {
+                    certificate_id: Some(record.certificate.certificate_id),
+                    certificate_names: Some(Arc::new(certificate.names())),
+                    ..facts
+                };
+                let standing = Standing::Certificate(Box::default());
+                let mut authorization = Self::new(record.certificate.scope, facts, standing);
+                authorization.apply(registry, record).await?;
+                Ok(authorization)
+            }
+            Rights::AccessKey(caller) => Ok(Self::of_caller(&caller, facts)),
+        }
+    }
+
+    fn of_caller(caller: &VerifiedCaller, facts: ConnectionFacts) -> Self {
+        let standing = KeyStanding {
+            access_key_id: caller.access_key_id().into(),
+            policy: caller.policy().cloned(),
+            device: caller.device().cloned(),
+        };
+        Self::new(caller.scope(), facts, Standing::AccessKey(Box::new(standing)))
+    }
+
+    fn new(scope: Scope, facts: ConnectionFacts, standing: Standing) -> Self {
         let mut arn = Prefix(&scope).to_string();
         arn.shrink_to_fit();
-        let mut authorization = Self {
-            scope,
-            facts: ConnectionFacts {
-                client_id: Some(connecting.client_id),
-                source_ip: Some(connecting.source_ip),
-                domain_name: connecting.domain_name,
-                certificate_id: Some(record.certificate.certificate_id),
-                certificate_names: Some(connecting.names),
-                thing: None,
-            },
-            policies: Box::default(),
-            thing: None,
-            arn_prefix_len: arn.len(),
-            arn,
-        };
-        authorization.apply(registry, record).await?;
-        Ok(authorization)
+        Self { scope, facts, standing, thing: None, is_exclusive: false, arn_prefix_len: arn.len(), arn }
     }
 
     /// Looks the permissions up again if anything they stand on has changed, and judges the certificate anew when its
@@ -105,23 +158,15 @@ impl Authorization {
         mailbox: &Mailbox,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let is_superseded = self.policies.iter().any(|policy| policy.is_superseded())
-            || self.thing.as_ref().is_some_and(|thing| thing.is_superseded());
+        let is_superseded = match &self.standing {
+            Standing::Certificate(policies) => policies.iter().any(|policy| policy.is_superseded()),
+            Standing::AccessKey(_) => false,
+        } || self.thing.as_ref().is_some_and(|thing| thing.is_superseded());
         if !mailbox.take_stale() && !is_superseded {
             return Ok(());
         }
-        let Some(certificate_id) = self.facts.certificate_id else { return Ok(()) };
         // Boxed: seldom needed, and otherwise part of the memory of every connection that waits.
-        let loaded = match Box::pin(registry.admission(self.scope, certificate_id)).await {
-            Ok(record) => {
-                let registration = record.as_ref().map(|record| record.certificate.registration());
-                match (stays(registration.as_ref(), now), record) {
-                    (Ok(()), Some(record)) => Box::pin(self.apply(registry, record)).await,
-                    (verdict, _) => verdict,
-                }
-            }
-            Err(refusal) => Err(refusal),
-        };
+        let loaded = Box::pin(self.load_again(registry, now)).await;
         if loaded.is_err() {
             // What could not be looked up is still to be looked up.
             mailbox.mark_stale();
@@ -129,17 +174,39 @@ impl Authorization {
         loaded
     }
 
+    async fn load_again(&mut self, registry: &Registry, now: Timestamp) -> Result<(), Refusal> {
+        if let Standing::AccessKey(key) = &mut self.standing {
+            let record = registry.access_key(self.scope, &key.access_key_id, now).await?;
+            key.policy = policy(&record).map_err(|error| {
+                tracing::error!(%error, "an access key cannot be used");
+                Refusal::RegistryUnavailable
+            })?;
+        }
+        let Some(certificate_id) = self.facts.certificate_id else { return Ok(()) };
+        let record = registry.admission(self.scope, certificate_id).await?;
+        stays(record.as_ref().map(|record| record.certificate.registration()).as_ref(), now)?;
+        self.apply(registry, record.ok_or(Refusal::Deleted)?).await
+    }
+
     async fn apply(&mut self, registry: &Registry, record: AdmissionRecord) -> Result<(), Refusal> {
         let policies = registry.policies(self.scope, record.policies).await?;
         let attachments: Vec<Attachment> = record.things.iter().map(ThingAttachment::rule).collect();
-        let client_id = self.facts.client_id.as_ref().map_or("", ClientId::as_str);
-        self.thing = match associated(&attachments, client_id) {
+        // Over HTTPS there is no client id, and no thing stands for the connection.
+        let client_id = self.facts.client_id.as_ref().map(ClientId::as_str);
+        let attachment = client_id.and_then(|client_id| associated(&attachments, client_id));
+        self.is_exclusive = attachment.is_some_and(|attachment| attachment.exclusive);
+        self.thing = match attachment {
             Some(attachment) => registry.thing(self.scope, &attachment.thing_name).await?,
             None => None,
         };
         self.facts.thing = self.thing.as_deref().map(|thing| Arc::new(ThingFacts::clone(thing)));
-        self.policies = policies;
+        self.standing = Standing::Certificate(policies);
         Ok(())
+    }
+
+    /// The thing that the certificate belongs to alone.
+    pub(crate) fn exclusive_thing(&self) -> Option<ThingName> {
+        self.thing.as_ref().filter(|_| self.is_exclusive).map(|thing| thing.name.clone())
     }
 
     /// May the device connect under its client id, with what its CONNECT asks for?
@@ -163,6 +230,16 @@ impl Authorization {
         self.ask("iot:Publish", &ConnectionContext::new(&self.facts, now))
     }
 
+    /// May the device have a message of `topic` retained? Beside [`Self::publish`].
+    pub(crate) fn retain_publish(
+        &mut self,
+        now: Timestamp,
+        topic: &TopicName,
+    ) -> Result<Authorized<RetainPublish>, Denied> {
+        self.write_arn("topic/", topic.as_str());
+        self.ask("iot:RetainPublish", &ConnectionContext::new(&self.facts, now))
+    }
+
     /// May the device subscribe to `filter`? What counts is the filter as it was written.
     pub(crate) fn subscribe(&mut self, now: Timestamp, filter: &TopicFilter) -> Result<Authorized<Subscribe>, Denied> {
         self.write_arn("topicfilter/", filter.as_str());
@@ -175,6 +252,65 @@ impl Authorization {
         self.ask("iot:Receive", &ConnectionContext::new(&self.facts, now))
     }
 
+    /// May somebody do `action`, which stands for a whole scope?
+    pub(crate) fn on_everything(&mut self, action: &'static str, now: Timestamp) -> Result<Authorized<Other>, Denied> {
+        self.arn.truncate(0);
+        self.arn.push('*');
+        let answer = self.ask(action, &ConnectionContext::new(&self.facts, now));
+        self.arn.clear();
+        self.arn.push_str(&Prefix(&self.scope).to_string());
+        answer
+    }
+
+    /// May somebody do `action` with what belongs to `topic`?
+    pub(crate) fn on_topic(
+        &mut self,
+        action: &'static str,
+        topic: &TopicName,
+        now: Timestamp,
+    ) -> Result<Authorized<Other>, Denied> {
+        self.write_arn("topic/", topic.as_str());
+        self.ask(action, &ConnectionContext::new(&self.facts, now))
+    }
+
+    /// May somebody do `action` with the client `client_id`?
+    pub(crate) fn on_client(
+        &mut self,
+        action: &'static str,
+        client_id: &ClientId,
+        now: Timestamp,
+    ) -> Result<Authorized<Other>, Denied> {
+        self.write_arn("client/", client_id.as_str());
+        self.ask(action, &ConnectionContext::new(&self.facts, now))
+    }
+
+    /// `iot:GetConnection`, whose policies may ask whether socket information is wanted.
+    pub(crate) fn get_connection(
+        &mut self,
+        client_id: &ClientId,
+        with_socket: bool,
+        now: Timestamp,
+    ) -> Result<Authorized<Other>, Denied> {
+        self.write_arn("client/", client_id.as_str());
+        let context = ConnectionContext {
+            include_socket_information: Some(with_socket),
+            ..ConnectionContext::new(&self.facts, now)
+        };
+        self.ask("iot:GetConnection", &context)
+    }
+
+    /// `iot:SendDirectMessage`, whose policies may ask for the topic.
+    pub(crate) fn send_direct_message(
+        &mut self,
+        client_id: &ClientId,
+        topic: &TopicName,
+        now: Timestamp,
+    ) -> Result<Authorized<Other>, Denied> {
+        self.write_arn("client/", client_id.as_str());
+        let context = ConnectionContext { topic: Some(topic.as_str()), ..ConnectionContext::new(&self.facts, now) };
+        self.ask("iot:SendDirectMessage", &context)
+    }
+
     fn write_arn(&mut self, kind: &str, name: &str) {
         self.arn.truncate(self.arn_prefix_len);
         self.arn.push_str(kind);
@@ -182,11 +318,38 @@ impl Authorization {
     }
 
     fn ask<A>(&self, action: &'static str, context: &ConnectionContext<'_>) -> Result<Authorized<A>, Denied> {
-        let request = Request { action, resource: &self.arn, context };
-        if evaluate(self.policies.iter().map(|policy| &***policy), &request).is_allowed() {
-            Ok(Authorized { action: PhantomData })
-        } else {
-            Err(Denied)
+        let is_allowed = match &self.standing {
+            Standing::Certificate(policies) => {
+                let request = Request { action, resource: &self.arn, context };
+                evaluate(policies.iter().map(|policy| &***policy), &request).is_allowed()
+            }
+            Standing::AccessKey(key) => key.policy.as_deref().is_none_or(|policy| {
+                let call = CallContext {
+                    scope: self.scope,
+                    source_ip: self.facts.source_ip,
+                    secure_transport: true,
+                    now: context.now,
+                    device: key.device.as_ref(),
+                };
+                let context = CallerContext { connection: *context, call };
+                evaluate([policy], &Request { action, resource: &self.arn, context: &context }).is_allowed()
+            }),
+        };
+        if is_allowed { Ok(Authorized { action: PhantomData }) } else { Err(Denied) }
+    }
+}
+
+/// What the policy of an access key may ask: about the connection, and what IAM knows of any call.
+struct CallerContext<'a> {
+    connection: ConnectionContext<'a>,
+    call: CallContext<'a>,
+}
+
+impl Context for CallerContext<'_> {
+    fn value(&self, key: &Key) -> ContextValue<'_> {
+        match self.connection.value(key) {
+            ContextValue::Absent => self.call.value(key),
+            value => value,
         }
     }
 }

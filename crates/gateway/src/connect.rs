@@ -9,11 +9,10 @@ use gatehouse_domain::limits;
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_mqtt::packet::{ConnAckProperties, Connect};
 use gatehouse_mqtt::{DecodeError, Decoder, Packet, Peer, ReasonCode, Utf8Bytes, Version, refusal};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::server::TlsStream;
 
 use crate::socket;
+use crate::wire::Wire;
 
 /// How a device learns that it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +25,7 @@ pub enum RefusalStyle {
 
 /// A device that completed the handshake and has not been let in yet.
 pub(crate) struct Arriving {
-    pub(crate) stream: TlsStream<TcpStream>,
+    pub(crate) stream: Wire,
     pub(crate) buffer: BytesMut,
     pub(crate) decoder: Decoder,
 }
@@ -41,7 +40,7 @@ pub(crate) enum NoConnect {
 }
 
 impl Arriving {
-    pub(crate) fn new(stream: TlsStream<TcpStream>) -> Self {
+    pub(crate) fn new(stream: Wire) -> Self {
         let packet_bytes = u32::try_from(limits::PACKET_BYTES).unwrap_or(u32::MAX);
         Self { stream, buffer: BytesMut::new(), decoder: Decoder::server(packet_bytes) }
     }
@@ -158,6 +157,9 @@ pub(crate) fn settings() -> Arc<gatehouse_mqtt::Settings> {
         content_type_bytes_max: limits::CONTENT_TYPE_BYTES,
         correlation_data_bytes_max: limits::CORRELATION_DATA_BYTES,
         user_properties_bytes_max: limits::USER_PROPERTIES_BYTES,
+        message_expiry_max_secs: limits::MESSAGE_EXPIRY_SECS,
+        session_expiry_max_secs: limits::SESSION_EXPIRY_SECS,
+        retain_available: true,
         wills: gatehouse_mqtt::Wills::Kept,
         ..gatehouse_mqtt::Settings::default()
     })

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::BytesMut;
-use gatehouse_broker::{CloseReason, Mailbox};
+use gatehouse_broker::{CloseReason, Connected, ConnectionInfo, Mailbox};
 use gatehouse_control::random::uuid;
+use gatehouse_domain::client_id::ClientId;
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_mqtt::packet::Connect;
 use gatehouse_mqtt::{Connection, ReasonCode};
@@ -16,24 +17,34 @@ use crate::Gateway;
 use crate::admission::{Admitted, TurnedAway};
 use crate::authorization::{Authorization, Connecting};
 use crate::connect::{Arriving, NamedClient, NoConnect, client_id, with_assigned_id};
+use crate::lifecycle::{ConnectFailed, Lifecycle};
 use crate::report::Report;
 use crate::session::Session;
-use crate::tls::{Alpn, Handshake};
+use crate::tls::{Handshake, Port, Protocol};
 use crate::will::Will;
+use crate::wire::Wire;
 
 /// What is known about a peer for reports.
-struct Known {
-    peer: SocketAddr,
-    sni: Option<Arc<str>>,
-    tls_version: &'static str,
+pub(crate) struct Known {
+    pub(crate) peer: SocketAddr,
+    pub(crate) sni: Option<Arc<str>>,
+    pub(crate) tls_version: &'static str,
+}
+
+/// How a connection goes on behind the handshake.
+pub(crate) enum Arrived {
+    /// An MQTT session.
+    Mqtt(Box<Session>),
+    /// HTTPS, which admits by itself.
+    Https(Box<Handshake>),
 }
 
 impl Gateway {
     /// Brings a device from accept to a session: handshake, admission, CONNECT, permission. `None` when it does not get
     /// there; it has been told then, and the refusal has been filed.
-    pub(crate) async fn device(self: Arc<Self>, tcp: TcpStream, peer: SocketAddr, alpn: Alpn) -> Option<Box<Session>> {
+    pub(crate) async fn device(self: Arc<Self>, tcp: TcpStream, peer: SocketAddr, port: Port) -> Option<Arrived> {
         let began = Instant::now();
-        let handshake = match self.tls.accept(tcp, alpn).await {
+        let handshake = match self.tls.accept(tcp, port).await {
             Ok(handshake) => handshake,
             Err(failure) => {
                 self.metrics.handshake_failed(failure.label());
@@ -42,6 +53,9 @@ impl Gateway {
             }
         };
         self.metrics.handshake_took(began.elapsed());
+        if handshake.protocol != Protocol::Mqtt {
+            return Some(Arrived::Https(Box::new(handshake)));
+        }
 
         let mailbox = Arc::new(Mailbox::within(Arc::clone(&self.queue_room)));
         let asked = Instant::now();
@@ -50,7 +64,7 @@ impl Gateway {
 
         let Handshake { stream, sni, version, presented, .. } = handshake;
         let known = Known { peer, sni: sni.map(Arc::from), tls_version: version };
-        let mut arriving = Arriving::new(stream);
+        let mut arriving = Arriving::new(Wire::Tls(stream));
         let connect = match arriving.read_connect().await {
             Ok(connect) => connect,
             Err(reason) => {
@@ -67,12 +81,12 @@ impl Gateway {
                 self.turn_away(arriving, &connect, &turned_away, &known).await;
                 None
             }
-            Ok(admitted) => self.let_in(arriving, &connect, admitted, mailbox, known).await,
+            Ok(admitted) => self.let_in(arriving, &connect, admitted, mailbox, known).await.map(Arrived::Mqtt),
         }
     }
 
     /// CONNECT of an admitted device: MQTT's rules, the client id, the policies; then the session begins.
-    async fn let_in(
+    pub(crate) async fn let_in(
         &self,
         arriving: Arriving,
         connect: &Connect,
@@ -80,7 +94,7 @@ impl Gateway {
         mailbox: Arc<Mailbox>,
         known: Known,
     ) -> Option<Box<Session>> {
-        let Admitted { identity, certificate, record } = admitted;
+        let Admitted { identity, rights, .. } = admitted;
         let turned_away = |refusal| identity.turned_away(refusal);
         let (connection, offers) = match Connection::open(connect, &self.mqtt) {
             Ok(opened) => opened,
@@ -101,13 +115,12 @@ impl Gateway {
         let permitted = async {
             let client = client_id(connect, || uuid().ok())?;
             let connecting = Connecting {
-                client_id: client.client_id.clone(),
+                client_id: Some(client.client_id.clone()),
                 source_ip: known.peer.ip(),
                 // Only an endpoint's name is one that the device cannot choose freely.
                 domain_name: identity.is_named().then(|| known.sni.clone()).flatten(),
-                names: Arc::new(certificate.names()),
             };
-            let mut authorization = Authorization::load(&self.shared.registry, record, connecting).await?;
+            let mut authorization = Authorization::load(&self.shared.registry, rights, connecting).await?;
             // The record was read before CONNECT came, which may be a while ago.
             authorization.refresh(&self.shared.registry, &mailbox, self.shared.clock.now()).await?;
             self.permit(&mut authorization, connect, will.as_ref())?;
@@ -117,6 +130,7 @@ impl Gateway {
             Ok(permitted) => permitted,
             Err(refusal) => {
                 let turned_away = turned_away(refusal);
+                self.tell_failed(connect, &turned_away, &known);
                 self.turn_away(arriving, connect, &turned_away, &known).await;
                 return None;
             }
@@ -128,16 +142,45 @@ impl Gateway {
             self.turn_away(arriving, connect, &turned_away, &known).await;
             return None;
         }
-        let guard = self.broker.connect(identity.scope(), client.client_id.clone(), Arc::clone(&mailbox));
+        let connecting = gatehouse_broker::Connecting {
+            client_id: client.client_id.clone(),
+            protocol_level: connect.version.level(),
+            clean_start: connect.clean_start,
+            // A client cannot come back under an id that was made up for it.
+            expiry_secs: if client.is_assigned { 0 } else { connection.session_expiry_secs() },
+            mailbox: Arc::clone(&mailbox),
+            info: Arc::new(ConnectionInfo {
+                connected_at: self.shared.clock.now(),
+                session_identifier: uuid().unwrap_or_default().into(),
+                principal: identity.principal().to_string().into(),
+                thing_name: authorization.exclusive_thing(),
+                keep_alive_secs: connection.keep_alive_secs(),
+                clean_start: connect.clean_start,
+                session_expiry_secs: connection.session_expiry_secs(),
+                source: known.peer,
+                target: arriving.stream.local_addr(),
+            }),
+        };
+        let (scope, info) = (identity.scope(), Arc::clone(&connecting.info));
+        let Connected { guard, session_present, version } = match self.broker.connect(scope, connecting).await {
+            Ok(connected) => connected,
+            Err(_unavailable) => {
+                let turned_away = turned_away(Refusal::RegistryUnavailable);
+                self.turn_away(arriving, connect, &turned_away, &known).await;
+                return None;
+            }
+        };
+        let lifecycle = Lifecycle::new(self.broker.clone(), scope, client.client_id.clone(), info, version);
+        lifecycle.connected(self.shared.clock.now());
         let mut outbound = BytesMut::new();
-        let connack = connection.connack(with_assigned_id(offers, &client));
+        let connack = connection.connack(session_present, with_assigned_id(offers, &client));
         if connection.encode(&connack, &mut outbound).is_err() {
             return None;
         }
         self.metrics.admissions.inc();
         tracing::debug!(
             event_type = "Connect",
-            certificate_id = %identity.certificate_id(),
+            principal = %identity.principal(),
             scope = %identity.scope(),
             client_id = %client.client_id,
             source_ip = %known.peer.ip(),
@@ -154,15 +197,18 @@ impl Gateway {
             authorization,
             mailbox,
             guard,
+            lifecycle,
             will: will.map(Box::new),
             outbound,
             pending: std::collections::VecDeque::new(),
             is_window_full: false,
+            followed: Vec::new(),
+            receipts_awaited: 0,
             is_committed: true,
         }))
     }
 
-    /// `iot:Connect`, and `iot:Publish` for the will.
+    /// `iot:Connect`; `iot:Publish`, and `iot:RetainPublish` where it is to be retained, for the will.
     fn permit(&self, authorization: &mut Authorization, connect: &Connect, will: Option<&Will>) -> Result<(), Refusal> {
         let now = self.shared.clock.now();
         let is_persistent = match connect.version {
@@ -171,19 +217,44 @@ impl Gateway {
         };
         authorization.connect(now, is_persistent, will.map(|will| &will.topic)).map_err(|_| Refusal::PolicyDenied)?;
         match will {
-            Some(will) => authorization.publish(now, &will.topic).map(drop).map_err(|_| Refusal::PolicyDenied),
+            Some(will) => {
+                authorization.publish(now, &will.topic).map_err(|_| Refusal::PolicyDenied)?;
+                if will.retain {
+                    authorization.retain_publish(now, &will.topic).map_err(|_| Refusal::PolicyDenied)?;
+                }
+                Ok(())
+            }
             None => Ok(()),
+        }
+    }
+
+    /// The event of a CONNECT that the policies refused.
+    fn tell_failed(&self, connect: &Connect, turned_away: &TurnedAway, known: &Known) {
+        if turned_away.refusal != Refusal::PolicyDenied {
+            return;
+        }
+        if let (Some(scope), Some(principal), Ok(client_id)) =
+            (turned_away.scope, &turned_away.principal, ClientId::parse(connect.client_id.as_str()))
+        {
+            let failed = ConnectFailed {
+                scope,
+                client_id: &client_id,
+                principal: principal.to_string(),
+                session_identifier: uuid().unwrap_or_default(),
+                source_ip: known.peer.ip(),
+            };
+            failed.publish(&self.broker, self.shared.clock.now());
         }
     }
 
     /// Runs a session to its end.
     pub(crate) async fn live(&self, session: Box<Session>, peer: SocketAddr) {
-        let certificate_id = session.identity.certificate_id();
+        let principal = session.identity.principal();
         let scope = session.identity.scope();
         self.metrics.connections.inc();
         let end = session.run().await;
         self.metrics.connections.dec();
-        tracing::debug!(event_type = "Disconnect", %certificate_id, %scope, source_ip = %peer.ip(), ?end, "device gone");
+        tracing::debug!(event_type = "Disconnect", %principal, %scope, source_ip = %peer.ip(), ?end, "device gone");
     }
 
     async fn turn_away(&self, arriving: Arriving, connect: &Connect, turned_away: &TurnedAway, known: &Known) {
@@ -193,7 +264,7 @@ impl Gateway {
 
     /// No CONNECT came. A device that would have been turned away is still reported, as it may be a client that never
     /// gets as far; so is one that sent something else.
-    async fn without_connect(
+    pub(crate) async fn without_connect(
         &self,
         arriving: Arriving,
         reason: NoConnect,
@@ -211,10 +282,10 @@ impl Gateway {
         }
     }
 
-    fn file(&self, turned_away: &TurnedAway, client_id: Option<&str>, known: &Known) {
+    pub(crate) fn file(&self, turned_away: &TurnedAway, client_id: Option<&str>, known: &Known) {
         let report = Report {
             refusal: turned_away.refusal,
-            certificate_id: turned_away.certificate_id,
+            principal: turned_away.principal.as_ref(),
             scope: turned_away.scope,
             client_id,
             peer: known.peer,

@@ -45,9 +45,9 @@ impl Endpoint {
         Self { scope, endpoint_type, access: Access::DEFAULT, is_named: true }
     }
 
-    /// Whether devices with a certificate speak MQTT here.
-    pub(crate) const fn serves_mqtt(&self) -> bool {
-        self.endpoint_type.serves_mqtt() && self.access.lets_in(Entrance::Mqtt)
+    /// Whether MQTT is spoken here by whoever comes in this way.
+    pub(crate) const fn serves_mqtt_by(&self, entrance: Entrance) -> bool {
+        self.endpoint_type.serves_mqtt() && self.access.lets_in(entrance)
     }
 }
 
@@ -82,6 +82,24 @@ impl Endpoints {
             (None, SniPolicy::Optional) => Refusal::SniMissing,
         };
         self.by_registration(certificate_id, unknown_name).await
+    }
+
+    /// The endpoint of somebody whose scope a verified signature has told.
+    ///
+    /// # Errors
+    /// `SniMissing`, `SniUnknown`, `DomainDisabled`, `ForeignEndpoint`, `RegistryUnavailable`.
+    pub(crate) async fn of_caller(&self, sni: Option<&str>, scope: Scope) -> Result<Endpoint, Refusal> {
+        let named = match sni {
+            Some(host) => self.named(host).await?,
+            None => None,
+        };
+        match (named, sni, self.policy) {
+            (Some(endpoint), ..) if endpoint.scope == scope => Ok(endpoint),
+            (Some(_), ..) => Err(Refusal::ForeignEndpoint),
+            (None, None, SniPolicy::Required | SniPolicy::Strict) => Err(Refusal::SniMissing),
+            (None, Some(_), SniPolicy::Strict) => Err(Refusal::SniUnknown),
+            (None, ..) => Ok(Endpoint { is_named: false, ..Endpoint::named(scope, EndpointType::DataAts) }),
+        }
     }
 
     async fn named(&self, host: &str) -> Result<Option<Endpoint>, Refusal> {

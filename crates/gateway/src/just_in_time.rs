@@ -181,6 +181,7 @@ impl JustInTime {
             qos: Qos::AtLeastOnce,
             properties: MessageProperties::NONE,
             published_at: now,
+            retain: false,
         };
         self.broker.publish(scope, &Arc::new(message));
     }

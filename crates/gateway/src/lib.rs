@@ -7,6 +7,7 @@
 //! 3. `endpoint` – SNI picks the scope; `admission` – the registry decides, and makes a `DeviceIdentity`.
 //! 4. `connect` – MQTT CONNECT by a deadline, the client id, `iot:Connect`; refusals are told here; `just_in_time` –
 //!    an unknown certificate that a registered CA vouches for is registered.
+//!    `https` – the same for HTTPS, and for MQTT over WebSocket, whose principal is an access key (`principal`).
 //! 5. `session` – frames and deliveries, each asked of the policies in force (`authorization`).
 //! 6. `watch` – when the registry changes, `connections` are judged again and cut.
 //!
@@ -20,11 +21,14 @@ mod connect;
 mod connections;
 mod device;
 mod endpoint;
+mod https;
 mod in_force;
 mod just_in_time;
+mod lifecycle;
 mod listen;
 mod metrics;
 mod possession;
+mod principal;
 mod refusal_log;
 mod registry;
 mod report;
@@ -33,19 +37,25 @@ mod socket;
 mod tls;
 mod watch;
 mod will;
+mod wire;
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gatehouse_broker::{Broker, QueueRoom};
-use gatehouse_domain::scope::Scope;
+use gatehouse_control::body::Bodies;
+use gatehouse_control::random::random;
+use gatehouse_control::verifier::{Carriers, Verifier};
+use gatehouse_domain::limits;
+use gatehouse_domain::scope::{Region, Scope};
 use gatehouse_domain::time::Clock;
+use gatehouse_pki::seal::Sealer;
 use gatehouse_store::{ChangeFollower, Store};
 
 pub use crate::connect::RefusalStyle;
 pub use crate::endpoint::SniPolicy;
-pub use crate::tls::{Alpn, ServerChains};
+pub use crate::tls::{Port, ServerChains};
 
 use crate::admission::Admission;
 use crate::arrivals::Arrivals;
@@ -77,6 +87,8 @@ pub struct GatewaySettings {
     pub resumption: bool,
     /// Whose endpoint `localhost` is.
     pub first: Scope,
+    /// The Regions served.
+    pub regions: Vec<Region>,
 }
 
 /// Why the gate does not open.
@@ -85,6 +97,9 @@ pub enum OpenError {
     /// The registry cannot be read.
     #[error(transparent)]
     Store(#[from] gatehouse_store::Error),
+    /// The sessions that were kept cannot be read.
+    #[error(transparent)]
+    Sessions(#[from] gatehouse_broker::Unavailable),
     /// The server's chains cannot be used.
     #[error("the server certificates cannot be used: {0}")]
     Tls(#[from] rustls::Error),
@@ -96,6 +111,7 @@ pub struct Gateway {
     admission: Admission,
     shared: Arc<Shared>,
     broker: Broker,
+    store: Store,
     queue_room: Arc<QueueRoom>,
     refusals: RefusalStyle,
     mqtt: Arc<gatehouse_mqtt::Settings>,
@@ -106,6 +122,8 @@ pub struct Gateway {
     places: Places,
     arrivals: Arrivals,
     just_in_time: JustInTime,
+    verifier: Verifier,
+    bodies: Bodies,
     refusal_writer: Writer,
     /// What the background tasks begin with; taken once.
     unstarted: parking_lot::Mutex<Option<Unstarted>>,
@@ -119,13 +137,14 @@ struct Unstarted {
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Gateway {
-    /// Opens the gate on what `store` holds; changes are noticed from here on.
+    /// Opens the gate on what `store` holds, some of it sealed; changes are noticed from here on.
     ///
     /// # Errors
     /// [`OpenError`].
     pub async fn open(
         settings: GatewaySettings,
         store: Store,
+        sealer: Sealer,
         clock: Arc<dyn Clock>,
         chains: ServerChains,
         registry: &mut prometheus_client::registry::Registry,
@@ -147,6 +166,7 @@ impl Gateway {
                 noticing.notice(&logged.event);
             }
         }));
+        let tls = Tls::new(chains, settings.resumption, settings.domain.clone())?;
         let endpoints = Endpoints::new(Arc::clone(&registry), settings.sni, settings.domain, settings.first);
         let admission = Admission {
             endpoints,
@@ -155,15 +175,25 @@ impl Gateway {
             watch: Arc::clone(&watch),
             clock: Arc::clone(&clock),
         };
-        let broker = Broker::new();
+        let ids: gatehouse_broker::Random = Box::new(|| random().ok());
+        let broker = Broker::open(Arc::new(store.clone()), Arc::clone(&clock), ids).await?;
         let just_in_time = JustInTime::new(store.clone(), broker.clone(), Arc::clone(&clock));
+        let verifier = Verifier::new(
+            store.clone(),
+            sealer,
+            Arc::clone(&clock),
+            settings.regions,
+            &https::SERVICES,
+            Carriers::HeaderOrQuery,
+        );
         let shared =
             Arc::new(Shared { registry, clock, metrics: Arc::clone(&metrics), reporter: Arc::clone(&reporter) });
         Ok(Arc::new(Self {
-            tls: Tls::new(chains, settings.resumption)?,
+            tls,
             admission,
             shared,
             broker,
+            store,
             queue_room: Arc::default(),
             refusals: settings.refusals,
             mqtt: connect::settings(),
@@ -174,16 +204,19 @@ impl Gateway {
             places: Places::new(),
             arrivals: Arrivals::default(),
             just_in_time,
+            verifier,
+            bodies: Bodies::new(limits::HTTPS_BODIES_BYTES),
             refusal_writer,
             unstarted: parking_lot::Mutex::new(Some(Unstarted { follower })),
         }))
     }
 
     /// The tasks that must run beside the listeners: judging connections again, following the change log, keeping
-    /// refusals.
+    /// refusals, ending what has expired.
     #[must_use]
     pub fn background(&self) -> Vec<Task> {
-        let mut tasks: Vec<Task> = vec![Box::pin(Arc::clone(&self.watch).judge())];
+        let mut tasks: Vec<Task> =
+            vec![Box::pin(Arc::clone(&self.watch).judge()), Box::pin(self.broker.clone().keep_swept())];
         if let Some(Unstarted { follower }) = self.unstarted.lock().take() {
             tasks.push(Box::pin(Arc::clone(&self.watch).follow(follower)));
             tasks.push(Box::pin(self.refusal_writer.clone().run()));
@@ -214,6 +247,7 @@ impl Gateway {
             }
         })
         .await;
+        self.broker.settle().await;
         // The last refusals are told by `gatehouse explain` as well.
         self.refusal_writer.flush().await;
     }

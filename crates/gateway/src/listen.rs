@@ -11,7 +11,8 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::Gateway;
 use crate::arrivals::Arrival;
-use crate::tls::Alpn;
+use crate::device::Arrived;
+use crate::tls::Port;
 
 /// Between attempts to accept when the system has no file descriptors left.
 const EXHAUSTED: Duration = Duration::from_millis(50);
@@ -34,7 +35,7 @@ impl Places {
 impl Gateway {
     /// Takes in devices on `listener` until `stop` changes. Connections that live on are ended by
     /// [`Gateway::shut_down`].
-    pub async fn listen(self: Arc<Self>, listener: TcpListener, alpn: Alpn, mut stop: watch::Receiver<bool>) {
+    pub async fn listen(self: Arc<Self>, listener: TcpListener, port: Port, mut stop: watch::Receiver<bool>) {
         loop {
             let next = async {
                 let connection = Arc::clone(&self.places.connections).acquire_owned().await.ok()?;
@@ -56,7 +57,7 @@ impl Gateway {
                     };
                     let gateway = Arc::clone(&self);
                     tokio::spawn(async move {
-                        gateway.welcome(tcp, peer, alpn, arrival).await;
+                        gateway.welcome(tcp, peer, port, arrival).await;
                         drop(connection);
                     });
                 }
@@ -69,13 +70,17 @@ impl Gateway {
         }
     }
 
-    async fn welcome(self: Arc<Self>, tcp: TcpStream, peer: SocketAddr, alpn: Alpn, arrival: Arrival) {
+    async fn welcome(self: Arc<Self>, tcp: TcpStream, peer: SocketAddr, port: Port, arrival: Arrival) {
         let _kept_slow = tcp.set_nodelay(true);
         // Boxed, so that the memory of the arrival is given back when the session begins.
-        let session = Box::pin(Arc::clone(&self).device(tcp, peer, alpn)).await;
-        drop(arrival);
-        if let Some(session) = session {
-            self.live(session, peer).await;
+        match Box::pin(Arc::clone(&self).device(tcp, peer, port)).await {
+            Some(Arrived::Mqtt(session)) => {
+                drop(arrival);
+                self.live(session, peer).await;
+            }
+            // Boxed: sessions of MQTT are many, and must not pay for the size of this.
+            Some(Arrived::Https(handshake)) => Box::pin(self.https(handshake, peer, arrival)).await,
+            None => {}
         }
     }
 }

@@ -30,6 +30,12 @@ struct Flow {
     qos: u8,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    operation: &'static str,
+    result: &'static str,
+}
+
 /// The gate's metrics, their handles resolved at start.
 pub(crate) struct Metrics {
     /// Devices connected.
@@ -49,6 +55,7 @@ pub(crate) struct Metrics {
     refusals: Family<Reason, Counter>,
     cuts: Family<Reason, Counter>,
     denials: Family<Operation, Counter>,
+    requests: Family<Request, Counter>,
     failures: Family<Reason, Counter>,
 }
 
@@ -88,6 +95,7 @@ impl Metrics {
             refusals: Family::default(),
             cuts: Family::default(),
             denials: Family::default(),
+            requests: Family::default(),
             failures: Family::default(),
         };
         registry.register("gatehouse_connections", "Devices connected", metrics.connections.clone());
@@ -98,6 +106,11 @@ impl Metrics {
             "gatehouse_denials",
             "Operations of connected devices that were refused",
             metrics.denials.clone(),
+        );
+        registry.register(
+            "gatehouse_https_requests",
+            "HTTPS requests of devices by operation and result",
+            metrics.requests.clone(),
         );
         registry.register("gatehouse_handshake_failures", "Handshakes that did not complete", metrics.failures.clone());
         registry.register_with_unit(
@@ -133,6 +146,11 @@ impl Metrics {
 
     pub(crate) fn denied(&self, operation: &'static str) {
         self.denials.get_or_create(&Operation { operation }).inc();
+    }
+
+    /// An HTTPS request was answered; `operation` and `result` are of our own words.
+    pub(crate) fn answered(&self, operation: &'static str, result: &'static str) {
+        self.requests.get_or_create(&Request { operation, result }).inc();
     }
 
     pub(crate) fn handshake_failed(&self, reason: &'static str) {

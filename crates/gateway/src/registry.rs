@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use gatehouse_control::verifier;
 use gatehouse_domain::certificate::{CertificateId, CertificateMode};
 use gatehouse_domain::endpoint::EndpointPrefix;
 use gatehouse_domain::event::Event;
@@ -11,7 +12,8 @@ use gatehouse_domain::name::{PolicyName, ThingName};
 use gatehouse_domain::policy::{PolicyDocument, ThingFacts};
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
-use gatehouse_store::{AdmissionRecord, DomainConfigurationRecord, Store};
+use gatehouse_domain::time::Timestamp;
+use gatehouse_store::{AccessKeyRecord, AdmissionRecord, DomainConfigurationRecord, Store};
 
 use crate::in_force::{Current, InForce};
 
@@ -35,6 +37,17 @@ impl Registry {
     /// The certificate's record in `scope`, with what is attached to it, as committed now.
     pub(crate) async fn admission(&self, scope: Scope, id: CertificateId) -> Result<Option<AdmissionRecord>, Refusal> {
         self.store.admission(scope, id).await.map_err(|error| unavailable(&error))
+    }
+
+    /// The access key, as committed now.
+    ///
+    /// # Errors
+    /// `AccessKey` when it is gone or expired, `RegistryUnavailable`.
+    pub(crate) async fn access_key(&self, scope: Scope, id: &str, now: Timestamp) -> Result<AccessKeyRecord, Refusal> {
+        let record = self.store.access_key(id).await.map_err(|error| unavailable(&error))?;
+        record
+            .filter(|record| record.account == scope.account && verifier::is_good(record, now))
+            .ok_or(Refusal::AccessKey)
     }
 
     /// Where the certificate is registered.

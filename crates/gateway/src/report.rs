@@ -4,7 +4,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use gatehouse_domain::certificate::CertificateId;
 use gatehouse_domain::limits;
 use gatehouse_domain::rate_limit::RateLimit;
 use gatehouse_domain::refusal::Refusal;
@@ -14,12 +13,13 @@ use gatehouse_store::RefusalRecord;
 use parking_lot::Mutex;
 
 use crate::metrics::Metrics;
+use crate::principal::Principal;
 use crate::refusal_log::RefusalLog;
 
 /// A device that was turned away, as the log tells it.
 pub(crate) struct Report<'a> {
     pub(crate) refusal: Refusal,
-    pub(crate) certificate_id: Option<CertificateId>,
+    pub(crate) principal: Option<&'a Principal>,
     pub(crate) scope: Option<Scope>,
     pub(crate) client_id: Option<&'a str>,
     pub(crate) peer: SocketAddr,
@@ -42,7 +42,8 @@ impl Reporter {
     /// Counts the refusal and writes its event.
     pub(crate) fn file(&self, report: &Report<'_>, now: Timestamp) {
         self.metrics.refused(report.refusal);
-        if let Some(certificate_id) = report.certificate_id {
+        let certificate_id = report.principal.and_then(Principal::certificate_id);
+        if let Some(certificate_id) = certificate_id {
             self.log.keep(RefusalRecord {
                 certificate_id,
                 at: now,
@@ -55,13 +56,13 @@ impl Reporter {
             });
         }
         let Some(skipped) = self.lines.lock().ask(now) else { return };
-        let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
         tracing::info!(
             event_type = report.refusal.aws_event(),
             reason = report.refusal.label(),
             aws_reason = report.refusal.aws_reason(),
             details = %report.refusal,
-            certificate_id = text(report.certificate_id.map(|id| id.to_string())),
+            certificate_id = text(certificate_id.map(|id| id.to_string())),
+            access_key_id = text(report.principal.and_then(Principal::access_key_id).map(clipped)),
             account = text(report.scope.map(|scope| scope.account.to_string())),
             region = text(report.scope.map(|scope| scope.region.to_string())),
             client_id = text(report.client_id.map(clipped)),
@@ -76,10 +77,18 @@ impl Reporter {
 }
 
 impl Reporter {
-    /// Counts `connections` of a certificate that were ended, and writes their event.
-    pub(crate) fn cut(&self, scope: Scope, certificate_id: CertificateId, refusal: Refusal, connections: usize) {
+    /// Counts `connections` of a principal that were ended, and writes their event.
+    pub(crate) fn cut(&self, scope: Scope, principal: &Principal, refusal: Refusal, connections: usize) {
         self.metrics.cut(refusal, connections);
-        tracing::info!(%scope, %certificate_id, reason = refusal.label(), connections, "connections cut");
+        let reason = refusal.label();
+        match principal {
+            Principal::Certificate(certificate_id) => {
+                tracing::info!(%scope, %certificate_id, reason, connections, "connections cut");
+            }
+            Principal::AccessKey(access_key_id) => {
+                tracing::info!(%scope, access_key_id = &**access_key_id, reason, connections, "connections cut");
+            }
+        }
     }
 }
 
@@ -89,9 +98,10 @@ pub(crate) struct Denial<'a> {
     pub(crate) event_type: &'static str,
     pub(crate) details: &'a str,
     pub(crate) topic: &'a str,
-    pub(crate) certificate_id: CertificateId,
+    pub(crate) principal: &'a Principal,
     pub(crate) scope: Scope,
-    pub(crate) client_id: &'a str,
+    /// None over HTTPS.
+    pub(crate) client_id: Option<&'a str>,
 }
 
 impl Reporter {
@@ -103,14 +113,19 @@ impl Reporter {
             event_type = denial.event_type,
             details = denial.details,
             topic_name = clipped(denial.topic),
-            certificate_id = %denial.certificate_id,
+            certificate_id = text(denial.principal.certificate_id().map(|id| id.to_string())),
+            access_key_id = text(denial.principal.access_key_id().map(clipped)),
             account = %denial.scope.account,
             region = %denial.scope.region,
-            client_id = denial.client_id,
+            client_id = denial.client_id.unwrap_or("-"),
             skipped,
             "operation refused"
         );
     }
+}
+
+fn text(value: Option<String>) -> String {
+    value.unwrap_or_else(|| "-".to_owned())
 }
 
 fn clipped(text: &str) -> String {

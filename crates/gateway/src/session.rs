@@ -3,6 +3,7 @@
 
 mod deliveries;
 mod requests;
+mod subscriptions;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -10,24 +11,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
-use gatehouse_broker::{CloseReason, Delivery, Mailbox, SessionGuard};
+use gatehouse_broker::{CloseReason, Delivery, Direct, Interest, Mailbox, SessionGuard};
+use gatehouse_domain::disconnect::DisconnectReason;
 use gatehouse_domain::refusal::Refusal;
+use gatehouse_domain::session::MessageKey;
 use gatehouse_domain::time::Clock;
-use gatehouse_domain::validity;
-use gatehouse_mqtt::{Connection, Decoder, Packet, ReasonCode};
+use gatehouse_mqtt::{Connection, Decoder, Packet, PacketId, ReasonCode};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
-use tokio_rustls::server::TlsStream;
 
-use crate::admission::DeviceIdentity;
 use crate::authorization::Authorization;
 use crate::connect::reason_code;
+use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
+use crate::principal::{Ended, Identity};
 use crate::registry::Registry;
 use crate::report::Reporter;
 use crate::socket;
 use crate::will::Will;
+use crate::wire::Wire;
 
 /// How long a socket may take no byte before the device counts as gone.
 const WRITE_STALL: Duration = Duration::from_secs(20);
@@ -45,14 +47,15 @@ pub(crate) struct Shared {
 /// A connected device.
 pub(crate) struct Session {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) stream: TlsStream<TcpStream>,
+    pub(crate) stream: Wire,
     pub(crate) inbound: BytesMut,
     pub(crate) decoder: Decoder,
     pub(crate) connection: Connection,
-    pub(crate) identity: DeviceIdentity,
+    pub(crate) identity: Identity,
     pub(crate) authorization: Authorization,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) guard: SessionGuard,
+    pub(crate) lifecycle: Lifecycle,
     pub(crate) will: Option<Box<Will>>,
     /// Bytes to be written.
     pub(crate) outbound: BytesMut,
@@ -62,6 +65,18 @@ pub(crate) struct Session {
     pub(crate) pending: VecDeque<Delivery>,
     /// What is pending waits for the client's acknowledgements.
     pub(crate) is_window_full: bool,
+    /// Deliveries whose acknowledgement somebody else has to hear of.
+    pub(crate) followed: Vec<(PacketId, Followed)>,
+    /// Publishes of the device that are being written down: how many receipts are still to come.
+    pub(crate) receipts_awaited: usize,
+}
+
+/// Who has to hear that a delivery was acknowledged.
+pub(crate) enum Followed {
+    /// The store, which has the message still.
+    Stored(MessageKey),
+    /// The sender of a direct message.
+    Direct(Direct),
 }
 
 /// Why a session ends.
@@ -89,6 +104,25 @@ pub(crate) enum End {
     Refused(Refusal),
 }
 
+impl End {
+    /// In AWS's words.
+    const fn disconnect_reason(&self) -> DisconnectReason {
+        match self {
+            Self::Disconnected { .. } => DisconnectReason::ClientInitiated,
+            Self::Lost => DisconnectReason::ConnectionLost,
+            Self::Silent => DisconnectReason::KeepAliveTimeout,
+            Self::Broke { reason: ReasonCode::NotAuthorized, .. }
+            | Self::Refused(_)
+            | Self::Closed(CloseReason::Refused(_)) => DisconnectReason::AuthError,
+            Self::Broke { .. } => DisconnectReason::ClientError,
+            Self::Closed(CloseReason::TakenOver) => DisconnectReason::DuplicateClientId,
+            Self::Closed(CloseReason::Deleted { .. }) => DisconnectReason::ApiInitiated,
+            Self::Closed(CloseReason::SlowConsumer) => DisconnectReason::Throttled,
+            Self::Closed(CloseReason::ServerShutdown) => DisconnectReason::ServerInitiated,
+        }
+    }
+}
+
 impl Session {
     /// Runs until the end, and answers why it came. Boxed, so that the session is not in memory twice.
     pub(crate) async fn run(mut self: Box<Self>) -> End {
@@ -100,8 +134,10 @@ impl Session {
             }
             Err(end) => end,
         };
+        self.guard.set_reason(end.disconnect_reason());
+        self.guard.set_expiry(self.connection.session_expiry_secs());
         if let End::Refused(refusal) = &end {
-            self.shared.reporter.cut(self.identity.scope(), self.identity.certificate_id(), *refusal, 1);
+            self.shared.reporter.cut(self.identity.scope(), &self.identity.principal(), *refusal, 1);
         }
         Box::pin(self.part(&end)).await;
         end
@@ -110,6 +146,7 @@ impl Session {
     async fn part(&mut self, end: &End) {
         // The will does not wait for the device to take its leave.
         self.publish_will(end).await;
+        self.lifecycle.disconnected(end.disconnect_reason(), self.shared.clock.now());
         self.say_goodbye(end).await;
     }
 
@@ -127,9 +164,7 @@ impl Session {
                 Next::Mail => Box::pin(self.take_mail()).await?,
                 Next::Deliver => Box::pin(self.deliver_pending()).await?,
                 Next::Alarm => {
-                    if self.has_expired() {
-                        return Err(End::Refused(Refusal::Expired));
-                    }
+                    self.is_in_time()?;
                     let is_late = Instant::now() >= heard_at + self.connection.keep_alive_deadline();
                     if is_late && !self.has_spoken().await? {
                         return Err(End::Silent);
@@ -140,17 +175,25 @@ impl Session {
         }
     }
 
-    /// When to look at the clock: at the end of the keep-alive or of the certificate's validity, whichever comes first.
+    /// When to look at the clock: at the end of the keep-alive or of what the session stands on, whichever comes first.
     /// Packets do not move the alarm; it finds out that it rang too early.
     fn alarm_at(&self, heard_at: Instant) -> Instant {
-        let left_ms = validity::ends_at(self.identity.not_after()).millis_since(self.shared.clock.now());
+        let left_ms = self.identity.ends_at().millis_since(self.shared.clock.now());
         let validity = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0).max(100));
         let keep_alive_end = heard_at + self.connection.keep_alive_deadline();
         Instant::now().checked_add(validity).map_or(keep_alive_end, |end| end.min(keep_alive_end))
     }
 
-    fn has_expired(&self) -> bool {
-        validity::is_over(self.identity.not_after(), self.shared.clock.now())
+    /// Whether the session may go on by the clock.
+    fn is_in_time(&self) -> Result<(), End> {
+        match self.identity.ended(self.shared.clock.now()) {
+            None => Ok(()),
+            Some(Ended::Refused(refusal)) => Err(End::Refused(refusal)),
+            Some(Ended::Lifetime) => Err(End::Broke {
+                reason: ReasonCode::MaximumConnectTime,
+                text: "a WebSocket may be open for 24 hours: connect again".to_owned(),
+            }),
+        }
     }
 
     /// Whether something has arrived that nobody has read yet: a server that was busy must not blame the device.
@@ -165,12 +208,11 @@ impl Session {
     /// Waits for the next thing to do.
     async fn next(&mut self, alarm: Pin<&mut Sleep>) -> Result<Next, End> {
         // What is pending keeps more from being taken out of the mailbox.
-        let takes_mail = self.pending.is_empty();
-        let delivers = !takes_mail && !self.is_window_full;
+        let interest = if self.pending.is_empty() { Interest::Messages } else { Interest::Receipts };
+        let delivers = !self.pending.is_empty() && !self.is_window_full;
         // In no fixed order: neither a flood of messages nor a flood of requests may keep the other waiting.
         tokio::select! {
-            () = self.mailbox.wait(), if takes_mail => Ok(Next::Mail),
-            reason = self.mailbox.closed(), if !takes_mail => Err(End::Closed(reason)),
+            () = self.mailbox.wait(interest) => Ok(Next::Mail),
             () = std::future::ready(()), if delivers => Ok(Next::Deliver),
             read = socket::read(&mut self.stream, &mut self.inbound) => match read {
                 Ok(0) | Err(_) => Err(End::Lost),
@@ -300,6 +342,7 @@ fn last_word(reason: CloseReason) -> (ReasonCode, String) {
     let code = match reason {
         CloseReason::TakenOver => ReasonCode::SessionTakenOver,
         CloseReason::Refused(refusal) => reason_code(refusal),
+        CloseReason::Deleted { .. } => ReasonCode::AdministrativeAction,
         CloseReason::ServerShutdown => ReasonCode::ServerShuttingDown,
         CloseReason::SlowConsumer => ReasonCode::QuotaExceeded,
     };

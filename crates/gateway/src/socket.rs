@@ -6,10 +6,10 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWriteExt as _, ReadBuf};
 use tokio::time::timeout;
-use tokio_rustls::server::TlsStream;
+
+use crate::wire::Wire;
 
 /// How long saying the last word, closing, and outlasting what the device still sends may take each.
 const LAST_WORD: Duration = Duration::from_secs(2);
@@ -31,7 +31,7 @@ pub(crate) async fn read(io: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMu
 }
 
 /// Writes the last word and closes. [`outlast`] sees to it that the word arrives.
-pub(crate) async fn close_with(stream: &mut TlsStream<TcpStream>, last_word: &[u8]) {
+pub(crate) async fn close_with(stream: &mut Wire, last_word: &[u8]) {
     let _peer_gone = timeout(LAST_WORD, async {
         stream.write_all(last_word).await?;
         stream.flush().await
@@ -41,18 +41,13 @@ pub(crate) async fn close_with(stream: &mut TlsStream<TcpStream>, last_word: &[u
 }
 
 /// Closes without a word.
-pub(crate) async fn close(stream: &mut TlsStream<TcpStream>) {
+pub(crate) async fn close(stream: &mut Wire) {
     let _peer_gone = timeout(LAST_WORD, stream.shutdown()).await;
 }
 
 /// Takes what a peer still sends after the last word, and throws it away: closing over unread bytes resets the
 /// connection, and the reset overtakes the word on its way to a device that is busy sending.
-pub(crate) async fn outlast(stream: &mut TlsStream<TcpStream>) {
-    let (tcp, _) = stream.get_mut();
+pub(crate) async fn outlast(stream: &mut Wire) {
     let mut thrown_away = [0; SCRATCH];
-    let _peer_stayed = timeout(LAST_WORD, async {
-        while tcp.read(&mut thrown_away).await? > 0 {}
-        Ok::<_, std::io::Error>(())
-    })
-    .await;
+    let _peer_stayed = timeout(LAST_WORD, stream.drain(&mut thrown_away)).await;
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use gatehouse_domain::endpoint::{EndpointName, EndpointType};
 use gatehouse_domain::limits;
 use gatehouse_pki::authority::ServerChain;
 use rustls::crypto::CryptoProvider;
@@ -22,6 +23,10 @@ use crate::possession::ProofOfPossession;
 
 /// The ALPN name by which devices speak MQTT with a certificate on port 443.
 const ALPN_MQTT: &[u8] = b"x-amzn-mqtt-ca";
+/// The one by which they speak HTTPS with a certificate.
+const ALPN_HTTP: &[u8] = b"x-amzn-http-ca";
+/// The registered name of HTTP/1.1 (RFC 7301, 6).
+const ALPN_HTTP_1: &[u8] = b"http/1.1";
 /// Ciphertext waiting for a slow socket, in bytes.
 const SEND_BUFFER_BYTES: usize = 16 * 1024;
 /// Sessions kept for resumption when it is switched on.
@@ -35,29 +40,56 @@ pub struct ServerChains {
     pub rsa: ServerChain,
 }
 
-/// How a listener treats ALPN.
+/// What is spoken on a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Alpn {
-    /// MQTT whatever is offered; a known name is answered (port 8883).
-    Optional,
-    /// `x-amzn-mqtt-ca` must be offered (port 443).
-    Required,
+pub enum Port {
+    /// MQTT with a certificate, whatever ALPN is offered; a known name is answered (port 8883).
+    Mqtt,
+    /// HTTPS with a certificate, whatever ALPN is offered; a known name is answered (port 8443).
+    Https,
+    /// What ALPN says (port 443): `x-amzn-mqtt-ca` and `x-amzn-http-ca` with a certificate; none, or `http/1.1`, without
+    /// one.
+    Shared,
+}
+
+/// What is spoken on a connection, and how the peer shows who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// MQTT with a certificate.
+    Mqtt,
+    /// HTTPS with a certificate.
+    Https,
+    /// HTTPS and WebSocket, where each request is signed; no certificate is asked for.
+    Signed,
 }
 
 /// The devices' side of TLS.
 pub(crate) struct Tls {
     provider: Arc<CryptoProvider>,
-    without_alpn: ArcSwap<ServerConfig>,
-    with_alpn: ArcSwap<ServerConfig>,
+    configurations: ArcSwap<Configurations>,
     resumption: bool,
+    /// The domain that device endpoints live under.
+    domain: String,
 }
 
-/// A complete handshake: the peer holds the key of `leaf`.
+/// The configuration for each protocol and ALPN answer; whether a certificate is asked for decides which half.
+struct Configurations {
+    with_certificate: ByAlpn,
+    without_certificate: ByAlpn,
+}
+
+struct ByAlpn {
+    none: Arc<ServerConfig>,
+    named: Vec<(&'static [u8], Arc<ServerConfig>)>,
+}
+
+/// A complete handshake: where a certificate was asked for, the peer holds the key of the first one presented.
 pub(crate) struct Handshake {
     pub(crate) stream: TlsStream<TcpStream>,
+    pub(crate) protocol: Protocol,
     /// The host name of the ClientHello; an IP literal there counts as none.
     pub(crate) sni: Option<String>,
-    /// The certificates the peer presented, in DER, its own first; at least one.
+    /// The certificates the peer presented, in DER, its own first; at least one where one was asked for.
     pub(crate) presented: Vec<Vec<u8>>,
     /// `TLSv1.2` or `TLSv1.3`.
     pub(crate) version: &'static str,
@@ -87,7 +119,9 @@ impl fmt::Display for HandshakeFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TimedOut => f.write_str("the handshake did not end in time"),
-            Self::NoAlpn => f.write_str("the client does not offer ALPN x-amzn-mqtt-ca, which this port needs"),
+            Self::NoAlpn => f.write_str(
+                "this port speaks ALPN x-amzn-mqtt-ca, x-amzn-http-ca, http/1.1 or none, and the client offers others",
+            ),
             Self::Failed(error) => error.fmt(f),
         }
     }
@@ -98,15 +132,10 @@ impl Tls {
     ///
     /// # Errors
     /// A chain or key that cannot be used.
-    pub(crate) fn new(chains: ServerChains, resumption: bool) -> Result<Self, rustls::Error> {
+    pub(crate) fn new(chains: ServerChains, resumption: bool, domain: String) -> Result<Self, rustls::Error> {
         let provider = Arc::new(provider());
-        let (without_alpn, with_alpn) = configurations(&provider, chains, resumption)?;
-        Ok(Self {
-            provider,
-            without_alpn: ArcSwap::from_pointee(without_alpn),
-            with_alpn: ArcSwap::from_pointee(with_alpn),
-            resumption,
-        })
+        let configurations = ArcSwap::from_pointee(configurations(&provider, chains, resumption)?);
+        Ok(Self { provider, configurations, resumption, domain })
     }
 
     /// Serves other chains from the next connection on.
@@ -114,27 +143,23 @@ impl Tls {
     /// # Errors
     /// A chain or key that cannot be used; the former ones stay.
     pub(crate) fn renew(&self, chains: ServerChains) -> Result<(), rustls::Error> {
-        let (without_alpn, with_alpn) = configurations(&self.provider, chains, self.resumption)?;
-        self.without_alpn.store(Arc::new(without_alpn));
-        self.with_alpn.store(Arc::new(with_alpn));
+        self.configurations.store(Arc::new(configurations(&self.provider, chains, self.resumption)?));
         Ok(())
     }
 
     /// Brings `tcp` through the handshake within [`limits::HANDSHAKE_TIMEOUT`].
-    pub(crate) async fn accept(&self, tcp: TcpStream, alpn: Alpn) -> Result<Handshake, HandshakeFailure> {
-        timeout(limits::HANDSHAKE_TIMEOUT, self.shake_hands(tcp, alpn)).await.unwrap_or(Err(HandshakeFailure::TimedOut))
+    pub(crate) async fn accept(&self, tcp: TcpStream, port: Port) -> Result<Handshake, HandshakeFailure> {
+        timeout(limits::HANDSHAKE_TIMEOUT, self.shake_hands(tcp, port)).await.unwrap_or(Err(HandshakeFailure::TimedOut))
     }
 
-    async fn shake_hands(&self, tcp: TcpStream, alpn: Alpn) -> Result<Handshake, HandshakeFailure> {
+    async fn shake_hands(&self, tcp: TcpStream, port: Port) -> Result<Handshake, HandshakeFailure> {
         let start = LazyConfigAcceptor::new(Acceptor::default(), tcp).await.map_err(HandshakeFailure::Failed)?;
         let hello = start.client_hello();
         let sni = hello.server_name().map(str::to_ascii_lowercase);
-        let offers_mqtt = hello.alpn().is_some_and(|mut names| names.any(|name| name == ALPN_MQTT));
-        let config = match (offers_mqtt, alpn) {
-            (true, _) => self.with_alpn.load_full(),
-            (false, Alpn::Optional) => self.without_alpn.load_full(),
-            (false, Alpn::Required) => return Err(HandshakeFailure::NoAlpn),
-        };
+        let offered: Option<Vec<&[u8]>> = hello.alpn().map(Iterator::collect);
+        let (protocol, answer) = choose(port, offered.as_deref(), self.is_credential_provider(sni.as_deref()))
+            .ok_or(HandshakeFailure::NoAlpn)?;
+        let config = self.configurations.load().get(protocol, answer);
         // A resumed session says where it began: it is worth nothing at another endpoint.
         let origin = sni.clone().unwrap_or_default();
         let stream = start
@@ -162,10 +187,59 @@ impl Tls {
             Some(HandshakeKind::Resumed) => connection.received_resumption_data().map(<[u8]>::to_vec),
             _ => None,
         };
-        if presented.is_empty() {
+        if presented.is_empty() && protocol != Protocol::Signed {
             return Err(HandshakeFailure::Failed(std::io::Error::other("no certificate was presented")));
         }
-        Ok(Handshake { stream, sni, presented, version, resumed_from })
+        Ok(Handshake { stream, protocol, sni, presented, version, resumed_from })
+    }
+
+    fn is_credential_provider(&self, sni: Option<&str>) -> bool {
+        let name = sni.and_then(|host| EndpointName::parse(host, &self.domain));
+        name.is_some_and(|name| name.endpoint_type == EndpointType::CredentialProvider)
+    }
+}
+
+/// What is spoken, and the ALPN name that is answered, for what a client offers ("Protocols, port mappings, and
+/// authentication"). `h2` is never answered. The credential provider asks for a certificate without any name.
+fn choose(
+    port: Port,
+    offered: Option<&[&[u8]]>,
+    is_credential_provider: bool,
+) -> Option<(Protocol, Option<&'static [u8]>)> {
+    let answer = |name: &'static [u8]| offered.is_some_and(|names| names.contains(&name)).then_some(name);
+    let http = || answer(ALPN_HTTP).or_else(|| answer(ALPN_HTTP_1));
+    match port {
+        Port::Mqtt => Some((Protocol::Mqtt, answer(ALPN_MQTT))),
+        Port::Https => Some((Protocol::Https, http())),
+        Port::Shared if answer(ALPN_MQTT).is_some() => Some((Protocol::Mqtt, answer(ALPN_MQTT))),
+        Port::Shared if answer(ALPN_HTTP).is_some() => Some((Protocol::Https, answer(ALPN_HTTP))),
+        Port::Shared if offered.is_none() || answer(ALPN_HTTP_1).is_some() => {
+            let protocol = if is_credential_provider { Protocol::Https } else { Protocol::Signed };
+            Some((protocol, answer(ALPN_HTTP_1)))
+        }
+        Port::Shared => None,
+    }
+}
+
+impl Configurations {
+    fn get(&self, protocol: Protocol, answer: Option<&[u8]>) -> Arc<ServerConfig> {
+        let by_alpn = match protocol {
+            Protocol::Mqtt | Protocol::Https => &self.with_certificate,
+            Protocol::Signed => &self.without_certificate,
+        };
+        let named = by_alpn.named.iter().find(|(name, _)| Some(*name) == answer);
+        Arc::clone(named.map_or(&by_alpn.none, |(_, config)| config))
+    }
+}
+
+impl ByAlpn {
+    fn of(config: ServerConfig) -> Self {
+        let named = |name: &'static [u8]| {
+            let mut config = config.clone();
+            config.alpn_protocols = vec![name.to_vec()];
+            (name, Arc::new(config))
+        };
+        Self { named: [ALPN_MQTT, ALPN_HTTP, ALPN_HTTP_1].map(named).into(), none: Arc::new(config) }
     }
 }
 
@@ -185,25 +259,32 @@ fn configurations(
     provider: &Arc<CryptoProvider>,
     chains: ServerChains,
     resumption: bool,
-) -> Result<(ServerConfig, ServerConfig), rustls::Error> {
+) -> Result<Configurations, rustls::Error> {
     let resolver = Arc::new(ChainByScheme { ecdsa: certified(&chains.ecdsa)?, rsa: certified(&chains.rsa)? });
     let verifier = Arc::new(ProofOfPossession::new(provider.signature_verification_algorithms));
-    let mut without_alpn = ServerConfig::builder_with_provider(Arc::clone(provider))
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-        .with_client_cert_verifier(verifier)
-        .with_cert_resolver(resolver);
-    without_alpn.ignore_client_order = true;
+    let builder = || {
+        ServerConfig::builder_with_provider(Arc::clone(provider))
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+    };
+    let mut with_certificate = builder()?.with_client_cert_verifier(verifier).with_cert_resolver(resolver.clone());
+    with_certificate.ignore_client_order = true;
+    // Nothing is remembered of strangers.
+    let mut without_certificate = builder()?.with_no_client_auth().with_cert_resolver(resolver);
+    without_certificate.ignore_client_order = true;
+    without_certificate.session_storage = Arc::new(NoServerSessionStorage {});
+    without_certificate.send_tls13_tickets = 0;
     // AWS does not know TLS 1.2 session tickets, and early data could be replayed: both stay off in any case.
     if resumption {
-        without_alpn.session_storage = ServerSessionMemoryCache::new(SESSIONS);
-        without_alpn.send_tls13_tickets = 1;
+        with_certificate.session_storage = ServerSessionMemoryCache::new(SESSIONS);
+        with_certificate.send_tls13_tickets = 1;
     } else {
-        without_alpn.session_storage = Arc::new(NoServerSessionStorage {});
-        without_alpn.send_tls13_tickets = 0;
+        with_certificate.session_storage = Arc::new(NoServerSessionStorage {});
+        with_certificate.send_tls13_tickets = 0;
     }
-    let mut with_alpn = without_alpn.clone();
-    with_alpn.alpn_protocols = vec![ALPN_MQTT.to_vec()];
-    Ok((without_alpn, with_alpn))
+    Ok(Configurations {
+        with_certificate: ByAlpn::of(with_certificate),
+        without_certificate: ByAlpn::of(without_certificate),
+    })
 }
 
 fn certified(chain: &ServerChain) -> Result<Arc<CertifiedKey>, rustls::Error> {
@@ -244,4 +325,41 @@ fn offers_ecdsa_suite(hello: &ClientHello<'_>) -> bool {
                 | C::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn port_and_alpn_say_what_is_spoken() {
+        use Protocol::{Https, Mqtt, Signed};
+        type Case = (Port, Option<&'static [&'static str]>, Option<(Protocol, Option<&'static str>)>);
+        let table: [Case; 17] = [
+            (Port::Mqtt, None, Some((Mqtt, None))),
+            (Port::Mqtt, Some(&["h2", "x-amzn-mqtt-ca"]), Some((Mqtt, Some("x-amzn-mqtt-ca")))),
+            (Port::Mqtt, Some(&["x-amzn-http-ca", "mqtt"]), Some((Mqtt, None))),
+            (Port::Https, None, Some((Https, None))),
+            (Port::Https, Some(&["h2", "http/1.1"]), Some((Https, Some("http/1.1")))),
+            (Port::Https, Some(&["http/1.1", "x-amzn-http-ca"]), Some((Https, Some("x-amzn-http-ca")))),
+            (Port::Https, Some(&["h2", "x-amzn-mqtt-ca"]), Some((Https, None))),
+            (Port::Shared, None, Some((Signed, None))),
+            (Port::Shared, Some(&["http/1.1"]), Some((Signed, Some("http/1.1")))),
+            (Port::Shared, Some(&["h2", "http/1.1"]), Some((Signed, Some("http/1.1")))),
+            (Port::Shared, Some(&["x-amzn-mqtt-ca"]), Some((Mqtt, Some("x-amzn-mqtt-ca")))),
+            (Port::Shared, Some(&["http/1.1", "x-amzn-mqtt-ca"]), Some((Mqtt, Some("x-amzn-mqtt-ca")))),
+            (Port::Shared, Some(&["x-amzn-http-ca", "http/1.1"]), Some((Https, Some("x-amzn-http-ca")))),
+            (Port::Shared, Some(&["h2"]), None),
+            (Port::Shared, Some(&["mqtt"]), None),
+            (Port::Shared, Some(&["x-amzn-mqtt-c", "http/1.0"]), None),
+            (Port::Shared, Some(&[]), None),
+        ];
+        for (port, offered, expected) in table {
+            let bytes: Option<Vec<&[u8]>> = offered.map(|names| names.iter().map(|name| name.as_bytes()).collect());
+            let expected = expected.map(|(protocol, name)| (protocol, name.map(str::as_bytes)));
+            assert_eq!(choose(port, bytes.as_deref(), false), expected, "{port:?} {offered:?}");
+        }
+        assert_eq!(choose(Port::Shared, None, true), Some((Https, None)));
+        assert_eq!(choose(Port::Shared, Some(&[b"http/1.1"]), true), Some((Https, Some(b"http/1.1".as_slice()))));
+    }
 }

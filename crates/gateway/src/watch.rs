@@ -1,6 +1,6 @@
 //! Step 6: when something changes. Each commit's events arrive here before the API answers; changes made by other
 //! processes arrive through the change log, which is read regularly. What an event makes old is forgotten at once;
-//! certificates that are connected are judged again, and cut when they no longer pass.
+//! certificates and access keys that are connected are judged again, and cut when they no longer pass.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use gatehouse_domain::admission::stays;
-use gatehouse_domain::certificate::CertificateId;
 use gatehouse_domain::event::Event;
 use gatehouse_domain::limits;
+use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::{Clock, Timestamp};
 use gatehouse_store::ChangeFollower;
@@ -19,13 +19,14 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::connections::Connections;
+use crate::principal::Principal;
 use crate::registry::Registry;
 use crate::report::Reporter;
 
 /// Between attempts to judge while the registry cannot be read.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// Certificates judged at once.
+/// Principals judged at once.
 const JUDGED_AT_ONCE: usize = 64;
 /// Entries of the change log read at once.
 const EVENTS_AT_ONCE: u32 = 1_000;
@@ -36,8 +37,8 @@ pub(crate) struct Watch {
     connections: Arc<Connections>,
     clock: Arc<dyn Clock>,
     reporter: Arc<Reporter>,
-    /// Connected certificates to be judged again. Bounded by what is connected.
-    to_judge: Mutex<HashSet<(Scope, CertificateId)>>,
+    /// Connected principals to be judged again. Bounded by what is connected.
+    to_judge: Mutex<HashSet<(Scope, Principal)>>,
     judging: Notify,
     /// When the change log was last read to its end, in epoch milliseconds.
     followed_at: AtomicI64,
@@ -67,20 +68,28 @@ impl Watch {
         self.registry.forget(event);
         match event {
             Event::Certificate { scope, certificate_id } => {
-                // Marked at once, so that nothing is done on old rights until the judge has come round to it.
-                if self.connections.mark_stale(*scope, *certificate_id) > 0 {
-                    self.to_judge.lock().insert((*scope, *certificate_id));
-                    self.judging.notify_one();
-                }
+                self.doubt(*scope, Principal::Certificate(*certificate_id));
             }
             Event::CertificatePolicies { scope, certificate_id }
             | Event::CertificateThings { scope, certificate_id } => {
-                self.connections.mark_stale(*scope, *certificate_id);
+                self.connections.mark_stale(*scope, &Principal::Certificate(*certificate_id));
             }
-            Event::Policy { .. }
-            | Event::Thing { .. }
-            | Event::DomainConfiguration { .. }
-            | Event::AccessKeys { .. } => {}
+            // The event does not say which key.
+            Event::AccessKeys { account } => {
+                for (scope, principal) in self.connections.access_keys_of(*account) {
+                    self.doubt(scope, principal);
+                }
+            }
+            Event::Policy { .. } | Event::Thing { .. } | Event::DomainConfiguration { .. } => {}
+        }
+    }
+
+    /// Has a principal judged again. Marked at once, so that nothing is done on old rights until the judge has come round
+    /// to it.
+    fn doubt(&self, scope: Scope, principal: Principal) {
+        if self.connections.mark_stale(scope, &principal) > 0 {
+            self.to_judge.lock().insert((scope, principal));
+            self.judging.notify_one();
         }
     }
 
@@ -96,15 +105,15 @@ impl Watch {
         Duration::from_millis(u64::try_from(self.clock.now().millis_since(followed_at)).unwrap_or(0))
     }
 
-    /// Judges connected certificates as they are noticed; runs until dropped.
+    /// Judges connected principals as they are noticed; runs until dropped.
     pub(crate) async fn judge(self: Arc<Self>) {
         loop {
             self.judging.notified().await;
             while let Some(due) = self.due() {
                 let mut judged = JoinSet::new();
-                for (scope, certificate_id) in due {
+                for (scope, principal) in due {
                     let watch = Arc::clone(&self);
-                    judged.spawn(async move { watch.judge_one(scope, certificate_id).await });
+                    judged.spawn(async move { watch.judge_one(scope, principal).await });
                 }
                 let mut is_readable = true;
                 while let Some(outcome) = judged.join_next().await {
@@ -117,33 +126,37 @@ impl Watch {
         }
     }
 
-    /// The next certificates to be judged, a bounded number: a fresh revocation does not wait behind a long list.
-    fn due(&self) -> Option<Vec<(Scope, CertificateId)>> {
+    /// The next principals to be judged, a bounded number: a fresh revocation does not wait behind a long list.
+    fn due(&self) -> Option<Vec<(Scope, Principal)>> {
         let mut to_judge = self.to_judge.lock();
-        let due: Vec<_> = to_judge.iter().copied().take(JUDGED_AT_ONCE).collect();
+        let due: Vec<_> = to_judge.iter().take(JUDGED_AT_ONCE).cloned().collect();
         for judged in &due {
             to_judge.remove(judged);
         }
         (!due.is_empty()).then_some(due)
     }
 
-    /// Judges one certificate; answers whether the registry could be read. If not, it is judged again.
-    async fn judge_one(&self, scope: Scope, certificate_id: CertificateId) -> bool {
-        let verdict = match self.registry.admission(scope, certificate_id).await {
-            Ok(record) => {
+    /// Judges one principal; answers whether the registry could be read. If not, it is judged again.
+    async fn judge_one(&self, scope: Scope, principal: Principal) -> bool {
+        let verdict = match &principal {
+            Principal::Certificate(id) => self.registry.admission(scope, *id).await.and_then(|record| {
                 let registration = record.map(|record| record.certificate.registration());
                 stays(registration.as_ref(), self.clock.now())
-            }
-            Err(_) => {
-                self.to_judge.lock().insert((scope, certificate_id));
-                return false;
-            }
+            }),
+            Principal::AccessKey(id) => self.registry.access_key(scope, id, self.clock.now()).await.map(drop),
         };
-        if let Err(refusal) = verdict {
-            let cut = self.connections.cut(scope, certificate_id, refusal);
-            self.reporter.cut(scope, certificate_id, refusal, cut);
+        match verdict {
+            Ok(()) => true,
+            Err(Refusal::RegistryUnavailable) => {
+                self.to_judge.lock().insert((scope, principal));
+                false
+            }
+            Err(refusal) => {
+                let cut = self.connections.cut(scope, &principal, refusal);
+                self.reporter.cut(scope, &principal, refusal, cut);
+                true
+            }
         }
-        true
     }
 
     /// Follows the change log, for what other processes change; runs until dropped.
@@ -175,9 +188,9 @@ impl Watch {
 
     fn look_at_everything(&self) {
         self.registry.forget_all();
-        let connected = self.connections.certificates();
-        for (scope, certificate_id) in &connected {
-            self.connections.mark_stale(*scope, *certificate_id);
+        let connected = self.connections.principals();
+        for (scope, principal) in &connected {
+            self.connections.mark_stale(*scope, principal);
         }
         self.to_judge.lock().extend(connected);
         self.judging.notify_one();

@@ -14,6 +14,7 @@ pub(crate) struct Will {
     pub(crate) topic: TopicName,
     payload: Bytes,
     qos: Qos,
+    pub(crate) retain: bool,
     properties: MessageProperties,
 }
 
@@ -22,10 +23,14 @@ impl Will {
     pub(crate) fn read(will: &packet::Will) -> Result<Self, String> {
         let topic = TopicName::parse(will.topic.as_str()).map_err(|invalid| invalid.to_string())?;
         may_publish(&topic).map_err(|reserved| reserved.to_string())?;
+        if will.retain && topic.is_reserved() {
+            return Err("messages on topics that begin with $ are not retained".to_owned());
+        }
         Ok(Self {
             topic,
             payload: Bytes::copy_from_slice(&will.payload),
             qos: will.qos.min(Qos::AtLeastOnce),
+            retain: will.retain,
             properties: will.properties.detached(),
         })
     }
@@ -37,7 +42,9 @@ impl Session {
     pub(crate) async fn publish_will(&mut self, end: &End) {
         let speaks = match end {
             End::Disconnected { with_will } => *with_will,
-            End::Refused(_) | End::Closed(CloseReason::Refused(_)) => false,
+            End::Refused(_) | End::Closed(CloseReason::Refused(_) | CloseReason::Deleted { prevent_will: true }) => {
+                false
+            }
             End::Lost | End::Silent | End::Broke { .. } | End::Closed(_) => true,
         };
         let Some(will) = self.will.take().filter(|_| speaks) else { return };
@@ -46,11 +53,13 @@ impl Session {
             return;
         }
         let now = self.shared.clock.now();
-        if self.authorization.publish(now, &will.topic).is_err() {
+        if self.authorization.publish(now, &will.topic).is_err()
+            || (will.retain && self.authorization.retain_publish(now, &will.topic).is_err())
+        {
             return;
         }
-        let Will { topic, payload, qos, properties } = *will;
-        let message = Message { topic, payload, qos, properties, published_at: now };
-        self.guard.publish(&Arc::new(message));
+        let Will { topic, payload, qos, retain, properties } = *will;
+        let message = Message { topic, payload, qos, properties, published_at: now, retain };
+        self.guard.publish(&Arc::new(message), false, || Box::new(|_nobody_waits| {}));
     }
 }

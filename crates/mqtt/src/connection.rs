@@ -193,8 +193,8 @@ impl Connection {
     /// The accepting CONNACK. The properties are those of [`Connection::open`], to which the caller adds the assigned
     /// client identifier if it made one.
     #[must_use]
-    pub fn connack(&self, properties: ConnAckProperties) -> Packet {
-        Packet::ConnAck(Box::new(ConnAck { session_present: false, reason: ReasonCode::Success, properties }))
+    pub fn connack(&self, session_present: bool, properties: ConnAckProperties) -> Packet {
+        Packet::ConnAck(Box::new(ConnAck { session_present, reason: ReasonCode::Success, properties }))
     }
 
     /// The PUBACK, which makes room in the client's window. MQTT 3.1.1 cannot refuse a publish: for a refusal this is

@@ -22,6 +22,17 @@ pub enum Version {
     V5,
 }
 
+impl Version {
+    /// The protocol level, as CONNECT names it.
+    #[must_use]
+    pub const fn level(self) -> u8 {
+        match self {
+            Self::V311 => 4,
+            Self::V5 => 5,
+        }
+    }
+}
+
 /// Quality of service.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Qos {

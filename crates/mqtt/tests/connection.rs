@@ -140,7 +140,7 @@ fn connack_of_mqtt_5_tells_what_is_offered() {
 fn connack_of_mqtt_311_has_two_bytes_of_content() {
     let (connection, properties) = Connection::open(&connect(Version::V311), &Arc::new(Settings::default())).unwrap();
     let mut out = BytesMut::new();
-    connection.encode(&connection.connack(properties), &mut out).unwrap();
+    connection.encode(&connection.connack(false, properties), &mut out).unwrap();
     assert_eq!(&out[..], [0x20, 2, 0, 0]);
 }
 

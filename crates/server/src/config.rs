@@ -58,9 +58,9 @@ pub(crate) struct Listen {
     pub(crate) api: SocketAddr,
     /// MQTT over mutual TLS.
     pub(crate) mqtt: SocketAddr,
-    /// HTTPS for devices.
+    /// HTTPS over mutual TLS.
     pub(crate) https: Address,
-    /// MQTT by ALPN `x-amzn-mqtt-ca`; usually port 443.
+    /// MQTT and HTTPS by ALPN; without it HTTPS and WebSocket with SigV4. Usually port 443.
     pub(crate) alpn: Address,
 }
 

@@ -14,7 +14,7 @@ use gatehouse_control::page::MarkerKey;
 use gatehouse_domain::endpoint::EndpointType;
 use gatehouse_domain::scope::{AccountId, Scope};
 use gatehouse_domain::time::Timestamp;
-use gatehouse_gateway::{Alpn, Gateway, GatewaySettings, ServerChains};
+use gatehouse_gateway::{Gateway, GatewaySettings, Port, ServerChains};
 use gatehouse_pki::authority::{Authority, ServerKey};
 use gatehouse_pki::server_bundles::ServerBundles;
 use gatehouse_store::{DataDirLock, Store, lock_data_dir};
@@ -28,7 +28,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::api::{self, Api};
-use crate::config::Config;
+use crate::config::{Address, Config};
 use crate::credentials;
 use crate::failure::Failure;
 use crate::house::{self, Opened};
@@ -69,10 +69,8 @@ pub(crate) async fn start(config: &Config) -> Result<Running, Failure> {
     // The ports first: nothing is touched on behalf of a server that cannot listen.
     let api_listener = bind("listen.api", config.listen.api).await?;
     let mqtt_listener = bind("listen.mqtt", config.listen.mqtt).await?;
-    let alpn_listener = match config.listen.alpn.0 {
-        Some(address) => Some(bind("listen.alpn", address).await?),
-        None => None,
-    };
+    let https_listener = bind_optional("listen.https", config.listen.https).await?;
+    let alpn_listener = bind_optional("listen.alpn", config.listen.alpn).await?;
     house::make_folder(&config.data_dir)?;
     let lock = lock_data_dir(&config.data_dir)?;
     let opened = house::open(config).await?;
@@ -81,7 +79,7 @@ pub(crate) async fn start(config: &Config) -> Result<Running, Failure> {
     let addresses = Addresses {
         api: local_address(&api_listener)?,
         mqtt: local_address(&mqtt_listener)?,
-        https: None,
+        https: https_listener.as_ref().map(local_address).transpose()?,
         alpn: alpn_listener.as_ref().map(local_address).transpose()?,
     };
     opened.client_files.set_endpoint(config, addresses.api)?;
@@ -96,9 +94,12 @@ pub(crate) async fn start(config: &Config) -> Result<Running, Failure> {
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(api::serve(api_listener, api_tls, api, stopped.clone()));
-    tasks.spawn(Arc::clone(&gateway).listen(mqtt_listener, Alpn::Optional, stopped.clone()));
-    if let Some(listener) = alpn_listener {
-        tasks.spawn(Arc::clone(&gateway).listen(listener, Alpn::Required, stopped.clone()));
+    let device_listeners =
+        [(Some(mqtt_listener), Port::Mqtt), (https_listener, Port::Https), (alpn_listener, Port::Shared)];
+    for (listener, port) in device_listeners {
+        if let Some(listener) = listener {
+            tasks.spawn(Arc::clone(&gateway).listen(listener, port, stopped.clone()));
+        }
     }
     for task in gateway.background() {
         tasks.spawn(until_stopped(task, stopped.clone()));
@@ -134,9 +135,11 @@ async fn open_gateway(config: &Config, opened: &Opened, registry: &mut Registry)
         refusals: config.refusals.into(),
         resumption: config.tls.resumption,
         first: Scope::new(AccountId::FIRST, region),
+        regions: config.regions.clone(),
     };
     let chains = server_chains(config, &opened.authority, opened.clock.now())?;
-    Gateway::open(settings, opened.store.clone(), Arc::clone(&opened.clock), chains, registry)
+    let (store, sealer) = (opened.store.clone(), opened.sealer.clone());
+    Gateway::open(settings, store, sealer, Arc::clone(&opened.clock), chains, registry)
         .await
         .map_err(|error| Failure::other(error.to_string()))
 }
@@ -236,6 +239,13 @@ async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
     socket.bind(address).map_err(refused)?;
     // A fleet that reconnects at once must find room to wait.
     socket.listen(4096).map_err(refused)
+}
+
+async fn bind_optional(key: &str, address: Address) -> Result<Option<TcpListener>, Failure> {
+    match address.0 {
+        Some(address) => bind(key, address).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 fn local_address(listener: &TcpListener) -> Result<SocketAddr, Failure> {

@@ -4,9 +4,10 @@
 use http::HeaderMap;
 use serde_json::{Map, Number, Value};
 
-use super::route::{Labels, percent_decode};
+use super::route::Labels;
 use crate::error::Error;
 use crate::facts::{Facts, Kind, Location, Member, Shape};
+use crate::query::{InvalidQuery, Query};
 
 /// The parts of a request that carry an input.
 pub(super) struct Parts<'a> {
@@ -22,13 +23,13 @@ pub(super) struct Parts<'a> {
 /// `InvalidRequestException` for what cannot be read as the member it stands for.
 pub(super) fn bind(facts: &Facts, name: &str, parts: Parts<'_>) -> Result<Value, Error> {
     let Some(shape) = facts.shape(name) else { return Err(Error::Internal(format!("the model lacks shape {name}"))) };
-    let mut query = read_query(parts.query)?;
+    let mut query = Query::parse(parts.query)?;
     let mut input = body(shape, parts.body)?;
     for (member_name, member) in &shape.members {
         let wire_name = member.name.as_deref().unwrap_or(member_name);
         let text = match member.location {
             Some(Location::Uri) => parts.labels.iter().find(|(label, _)| *label == wire_name).map(|(_, t)| t.clone()),
-            Some(Location::QueryString) => take(&mut query, wire_name)?,
+            Some(Location::QueryString) => query.take(wire_name)?,
             Some(Location::Header) => header(parts.headers, wire_name)?,
             Some(Location::Headers | Location::StatusCode) | None => continue,
         };
@@ -36,10 +37,14 @@ pub(super) fn bind(facts: &Facts, name: &str, parts: Parts<'_>) -> Result<Value,
             input.insert(member_name.clone(), scalar(facts, member, member_name, &text)?);
         }
     }
-    if let Some((unknown, _)) = query.first() {
-        return Err(Error::invalid(format!("the query parameter '{unknown}' is unknown to this operation")));
-    }
+    query.finish()?;
     Ok(Value::Object(input))
+}
+
+impl From<InvalidQuery> for Error {
+    fn from(invalid: InvalidQuery) -> Self {
+        Self::invalid(invalid.to_string())
+    }
 }
 
 fn body(shape: &Shape, body: &[u8]) -> Result<Map<String, Value>, Error> {
@@ -86,32 +91,6 @@ const fn place(location: Location) -> &'static str {
         Location::Header | Location::Headers => "headers",
         Location::StatusCode => "status",
     }
-}
-
-fn read_query(query: &str) -> Result<Vec<(String, String)>, Error> {
-    query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            // Form encoding writes a space as +; botocore writes %20, browsers and curl may not.
-            let decoded = |text: &str| percent_decode(&text.replace('+', " "));
-            decoded(name)
-                .zip(decoded(value))
-                .ok_or_else(|| Error::invalid("the query string is not percent-encoded UTF-8"))
-        })
-        .collect()
-}
-
-fn take(query: &mut Vec<(String, String)>, name: &str) -> Result<Option<String>, Error> {
-    let mut found = None;
-    while let Some(at) = query.iter().position(|(n, _)| n == name) {
-        let (_, value) = query.remove(at);
-        if found.replace(value).is_some() {
-            return Err(Error::invalid(format!("the query parameter '{name}' is given more than once")));
-        }
-    }
-    Ok(found)
 }
 
 fn header(headers: &HeaderMap, name: &str) -> Result<Option<String>, Error> {

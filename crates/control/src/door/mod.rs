@@ -2,8 +2,6 @@
 //! [`Door::answer`]: claim, body, signature, route, input, permission, run, answer.
 
 mod account;
-mod arrival;
-mod authenticate;
 pub(crate) mod authorize;
 mod bind;
 mod constraint;
@@ -24,30 +22,29 @@ use http_body_util::Full;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
-use tokio::sync::Semaphore;
 
 use self::account::Trace;
-use self::arrival::Arrived;
-use self::authenticate::Claim;
 use self::metrics::Metrics;
 use self::route::{NoRoute, Route, Routes};
-use crate::call::{Call, House};
+use crate::body::{ArrivedBody, Bodies, BodyRefusal};
+use crate::call::{Call, Caller, House};
 use crate::error::{Code, Error};
 use crate::facts::{Facts, IOT};
 use crate::operation::Handler;
-use crate::sigv4::{SigningKeyCache, normalised_path};
+use crate::sigv4::{SigV4Error, normalised_path};
+use crate::verifier::{Carriers, Claim, Unverified, Verifier};
 
-/// Signing keys kept derived.
-const SIGNING_KEYS: usize = 10_000;
+/// Names under which clients sign for the control API; `execute-api` is what old documentation says.
+const SERVICES: [&str; 2] = ["iot", "execute-api"];
 
 /// The control API's door.
 pub struct Door {
     house: Arc<House>,
     facts: &'static Facts,
     routes: Routes,
-    signing_keys: SigningKeyCache,
+    verifier: Verifier,
     metrics: Metrics,
-    room_for_bodies: Arc<Semaphore>,
+    bodies: Bodies,
     line_limit: Mutex<RateLimit>,
 }
 
@@ -60,17 +57,32 @@ pub struct Peer {
     pub is_secure: bool,
 }
 
+/// A request whose body is complete.
+struct Arrived {
+    parts: http::request::Parts,
+    body: ArrivedBody,
+    peer: Peer,
+}
+
 impl Door {
     /// The door to `house`, with its metrics in `registry`.
     #[must_use]
     pub fn new(house: Arc<House>, registry: &mut Registry) -> Self {
+        let verifier = Verifier::new(
+            house.store.clone(),
+            house.sealer.clone(),
+            Arc::clone(&house.clock),
+            house.regions.clone(),
+            &SERVICES,
+            Carriers::Header,
+        );
         Self {
             house,
             facts: &IOT,
             routes: Routes::new(&IOT, crate::operations::all()),
-            signing_keys: SigningKeyCache::new(SIGNING_KEYS),
+            verifier,
             metrics: Metrics::new(registry),
-            room_for_bodies: arrival::room_for_bodies(),
+            bodies: Bodies::new(limits::API_BODIES_BYTES),
             line_limit: account::line_limit(),
         }
     }
@@ -86,12 +98,12 @@ impl Door {
         let request_id = crate::random::uuid().unwrap_or_default();
         let (parts, body) = request.into_parts();
         // Who signs nothing, or with an unknown key, gets no memory for a body.
-        let arrived = match self.claim(&parts.headers).await {
-            Ok(claim) => arrival::read(parts, body, peer, &self.room_for_bodies).await.map(|arrived| (claim, arrived)),
-            Err(error) => Err(error),
+        let arrived = async {
+            let claim = self.verifier.claim(&parts).await?;
+            Ok::<_, Error>((claim, self.bodies.read(body, limits::API_BODY_BYTES).await?))
         };
-        let (claim, arrived) = match arrived {
-            Ok(arrived) => arrived,
+        let (claim, arrived) = match arrived.await {
+            Ok((claim, body)) => (claim, Arrived { parts, body, peer }),
             Err(error) => {
                 let outcome = Err(error);
                 self.account_for(&Trace::default(), &outcome, &request_id, peer, started.elapsed());
@@ -112,9 +124,9 @@ impl Door {
     }
 
     async fn answer(&self, claim: Claim, arrived: &Arrived, trace: &mut Trace) -> Result<Value, Error> {
-        let identity = self.authenticate(claim, arrived).await?;
-        trace.access_key_id = Some(identity.caller.access_key_id.clone());
-        trace.scope = Some(identity.scope);
+        let signer = self.verifier.verify(claim, &arrived.parts, &arrived.body.bytes).await?;
+        trace.access_key_id = Some(signer.access_key_id().to_owned());
+        trace.scope = Some(signer.scope());
 
         let (route, labels) = self.route(arrived)?;
         trace.operation = Some(route.name);
@@ -124,7 +136,7 @@ impl Door {
         let input = match &route.facts.input {
             Some(shape) => {
                 let query = arrived.parts.uri.query().unwrap_or("");
-                let parts = bind::Parts { labels, query, headers: &arrived.parts.headers, body: &arrived.body };
+                let parts = bind::Parts { labels, query, headers: &arrived.parts.headers, body: &arrived.body.bytes };
                 let input = bind::bind(self.facts, shape, parts)?;
                 constraint::check(self.facts, shape, &input)?;
                 input
@@ -133,8 +145,14 @@ impl Door {
         };
 
         let call = Call {
-            scope: identity.scope,
-            caller: identity.caller,
+            scope: signer.scope(),
+            caller: Caller {
+                access_key_id: signer.access_key_id().to_owned(),
+                policy: signer.policy().cloned(),
+                device: signer.device().cloned(),
+                source_ip: arrived.peer.ip,
+                is_secure: arrived.peer.is_secure,
+            },
             now: self.house.clock.now(),
             operation: route.name,
             house: Arc::clone(&self.house),
@@ -172,6 +190,36 @@ impl Door {
             let checked = constraint::check(self.facts, shape, output);
             debug_assert!(checked.is_ok(), "{} answers against the model: {checked:?}", route.name);
         }
+    }
+}
+
+impl From<Unverified> for Error {
+    fn from(unverified: Unverified) -> Self {
+        match unverified {
+            Unverified::Signature(error) => Self::refused(code(&error), error.to_string()),
+            Unverified::Store(error) => Self::Store(error),
+            Unverified::Internal(text) => Self::Internal(text),
+        }
+    }
+}
+
+fn code(error: &SigV4Error) -> Code {
+    match error.aws_name() {
+        "MissingAuthenticationTokenException" => Code::MissingAuthenticationTokenException,
+        "IncompleteSignatureException" => Code::IncompleteSignatureException,
+        "UnrecognizedClientException" => Code::UnrecognizedClientException,
+        _ => Code::InvalidSignatureException,
+    }
+}
+
+impl From<BodyRefusal> for Error {
+    fn from(refusal: BodyRefusal) -> Self {
+        let code = match refusal {
+            BodyRefusal::TooLong { .. } => Code::RequestEntityTooLargeException,
+            BodyRefusal::Broken | BodyRefusal::Late => Code::InvalidRequestException,
+            BodyRefusal::NoRoom => Code::ServiceUnavailableException,
+        };
+        Self::refused(code, refusal.to_string())
     }
 }
 

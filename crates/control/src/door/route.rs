@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use crate::facts::{Facts, OperationFacts};
 use crate::operation::Handler;
+use crate::query::percent_decode;
 
 /// One operation of the model.
 pub(super) struct Route {
@@ -124,22 +125,6 @@ const fn rank(segment: &Segment) -> u8 {
 fn split(path: &str) -> impl Iterator<Item = &str> {
     let path = path.strip_prefix('/').unwrap_or(path);
     path.strip_suffix('/').unwrap_or(path).split('/')
-}
-
-/// Undoes percent-encoding once. `None` when a `%` is not followed by two hex digits or the result is not UTF-8.
-pub(super) fn percent_decode(text: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte == b'%' {
-            let high = char::from(bytes.next()?).to_digit(16)?;
-            let low = char::from(bytes.next()?).to_digit(16)?;
-            out.push(u8::try_from(high << 4 | low).ok()?);
-        } else {
-            out.push(byte);
-        }
-    }
-    String::from_utf8(out).ok()
 }
 
 #[cfg(test)]

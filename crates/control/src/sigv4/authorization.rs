@@ -1,7 +1,8 @@
-//! What a request says about its own signature: the `Authorization` header, the date it was signed at, and the
-//! session token. Reading it proves nothing; [`super::verify`] does.
+//! What a request says about its own signature, in the `Authorization` header or in its query: who signed, the date it
+//! was signed at, and the session token. Reading it proves nothing; [`super::verify`] does.
 
 use std::fmt;
+use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -11,6 +12,7 @@ use gatehouse_domain::time::Timestamp;
 use http::{HeaderMap, HeaderName, header};
 
 use super::error::{Fault, Part, SigV4Error};
+use super::presigned::Presigned;
 use super::stamp::{Day, Stamp};
 
 /// The one algorithm. Its asymmetric sibling (SigV4a) is not offered by the services of this API.
@@ -20,7 +22,7 @@ pub(super) const TERMINATOR: &str = "aws4_request";
 /// Bytes of an `Authorization` header. (Ours; that of the SDKs stays under 500.)
 const AUTHORIZATION_BYTES: usize = 4096;
 /// Bytes of a session token. (Ours; AWS promises no size.)
-const SECURITY_TOKEN_BYTES: usize = 8192;
+pub(super) const SECURITY_TOKEN_BYTES: usize = 8192;
 /// Characters of an access key id (IAM API reference: `AccessKeyMetadata`).
 const ACCESS_KEY_ID_CHARACTERS: usize = 128;
 
@@ -52,12 +54,57 @@ pub struct Authorization {
     pub(super) signed_headers: Vec<HeaderName>,
     pub(super) signature: [u8; 32],
     pub(super) stamp: Stamp,
-    /// The header that `stamp` was read from.
-    pub(super) stamp_header: HeaderName,
+    pub(super) carrier: Carrier,
     session_token: Option<String>,
 }
 
+/// Where the claim stood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Carrier {
+    /// In the header `Authorization`; the date in this one.
+    Header {
+        /// `X-Amz-Date` or `Date`.
+        stamp: HeaderName,
+    },
+    /// In the query.
+    Query {
+        /// How long after its date the signature is good.
+        life: Duration,
+    },
+}
+
 impl Authorization {
+    /// Reads the claim from `headers`, or from `query` where that is given. One that stands in both places is refused:
+    /// which of the two counts must not be a matter of taste.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn find(headers: &HeaderMap, query: Option<&str>, services: &[&'static str]) -> Result<Self, SigV4Error> {
+        match query.map(Presigned::find).transpose()?.flatten() {
+            None => Self::parse(headers, services),
+            Some(_) if headers.contains_key(header::AUTHORIZATION) => {
+                Err(SigV4Error::incomplete(Part::Authorization, Fault::Repeated))
+            }
+            Some(presigned) => Self::of_query(&presigned, services),
+        }
+    }
+
+    fn of_query(presigned: &Presigned, services: &[&'static str]) -> Result<Self, SigV4Error> {
+        let fields = presigned.fields()?;
+        let (access_key_id, scope) = credential(fields.credential, services)?;
+        let date = presigned.date.as_deref().ok_or(SigV4Error::incomplete(Part::AmzDate, Fault::Missing))?;
+        let malformed = SigV4Error::incomplete(Part::AmzDate, Fault::Malformed("a UTC time such as 20150830T123600Z"));
+        Ok(Self {
+            access_key_id: access_key_id.to_owned(),
+            scope,
+            signed_headers: signed_headers(fields.signed_headers)?,
+            signature: signature(fields.signature)?,
+            stamp: Stamp::parse(date).ok_or(malformed)?,
+            carrier: Carrier::Query { life: presigned.life()?.unwrap_or(SIGV4_CLOCK_SKEW) },
+            session_token: presigned.security_token.clone(),
+        })
+    }
+
     /// Reads the claim from `headers`. Only `services` are accepted as the service of the credential.
     ///
     /// # Errors
@@ -75,7 +122,7 @@ impl Authorization {
             signed_headers: signed_headers(fields.signed_headers)?,
             signature: signature(fields.signature)?,
             stamp,
-            stamp_header,
+            carrier: Carrier::Header { stamp: stamp_header },
             session_token: session_token.map(str::to_owned),
         })
     }
@@ -116,8 +163,8 @@ impl Authorization {
         self.session_token.as_deref()
     }
 
-    /// Whether the request was signed now, give or take [`SIGV4_CLOCK_SKEW`], with a key of that day. [`super::verify`]
-    /// asks as well; a door may ask first, to spare a stranger's request the look-up of a key.
+    /// Whether the request was signed now, give or take [`SIGV4_CLOCK_SKEW`], with a key of that day. A presigned URL is
+    /// good for as long as it says. [`super::verify`] asks as well; a door may ask first, to spare a stranger's request the look-up of a key.
     ///
     /// # Errors
     /// [`SigV4Error::WrongDay`], [`SigV4Error::Expired`] or [`SigV4Error::NotYetCurrent`].
@@ -127,9 +174,13 @@ impl Authorization {
         }
         let signed = self.stamp.at();
         let skew_ms = i64::try_from(SIGV4_CLOCK_SKEW.as_millis()).unwrap_or(i64::MAX);
+        let life_ms = match self.carrier {
+            Carrier::Header { .. } => skew_ms,
+            Carrier::Query { life } => i64::try_from(life.as_millis()).unwrap_or(i64::MAX),
+        };
         let age_ms = now.millis_since(signed);
-        if age_ms > skew_ms {
-            return Err(SigV4Error::Expired { signed, now });
+        if age_ms > life_ms {
+            return Err(SigV4Error::Expired { signed, now, life_secs: life_ms / 1000 });
         }
         if age_ms < -skew_ms {
             return Err(SigV4Error::NotYetCurrent { signed, now });
@@ -166,11 +217,11 @@ impl fmt::Debug for Authorization {
     }
 }
 
-/// The three fields of the header, unread.
-struct Fields<'a> {
-    credential: &'a str,
-    signed_headers: &'a str,
-    signature: &'a str,
+/// The three fields of the claim, unread.
+pub(super) struct Fields<'a> {
+    pub(super) credential: &'a str,
+    pub(super) signed_headers: &'a str,
+    pub(super) signature: &'a str,
 }
 
 impl<'a> Fields<'a> {

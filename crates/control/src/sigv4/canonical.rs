@@ -41,10 +41,12 @@ pub fn normalised_path(path: &str) -> Cow<'_, str> {
     Cow::Owned(normalised)
 }
 
-/// The canonical request for a `target` as on the wire (path, and query after a `?`).
+/// The canonical request for a `target` as on the wire (path, and query after a `?`), without the query parameters
+/// `left_out`.
 pub(super) fn canonical_request(
     method: &Method,
     target: &str,
+    left_out: &[&str],
     headers: &HeaderMap,
     signed_headers: &[HeaderName],
     body_sha256: &[u8; 32],
@@ -56,7 +58,7 @@ pub(super) fn canonical_request(
     // The path arrives encoded, and is encoded once more: %2F becomes %252F. Only S3 leaves it at once.
     percent_encode(normalised_path(path).as_bytes(), b"/", &mut out);
     out.push(b'\n');
-    canonical_query(query, &mut out);
+    canonical_query(query, left_out, &mut out);
     out.push(b'\n');
     for name in signed_headers {
         out.extend_from_slice(name.as_str().as_bytes());
@@ -87,7 +89,7 @@ pub(super) fn string_to_sign(stamp: &Stamp, scope: &CredentialScope, canonical_r
 /// Pairs in the order of their encoded names, then values. Decoding before encoding makes all spellings of a parameter
 /// one; the door reads them the same way (`+` is a space, as in HTML forms), so no spelling can change the meaning of
 /// what was signed.
-fn canonical_query(query: &str, out: &mut Vec<u8>) {
+fn canonical_query(query: &str, left_out: &[&str], out: &mut Vec<u8>) {
     let encoded = |text: &str| {
         let mut encoded = Vec::with_capacity(text.len());
         percent_encode(&form_decode(text.as_bytes()), b"", &mut encoded);
@@ -98,6 +100,8 @@ fn canonical_query(query: &str, out: &mut Vec<u8>) {
         .filter(|pair| !pair.is_empty())
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
         .map(|(name, value)| (encoded(name), encoded(value)))
+        // Names that are left out have no character that is encoded.
+        .filter(|(name, _)| !left_out.iter().any(|left_out| name == left_out.as_bytes()))
         .collect();
     pairs.sort_unstable();
     for (nth, (name, value)) in pairs.iter().enumerate() {
@@ -111,7 +115,7 @@ fn canonical_query(query: &str, out: &mut Vec<u8>) {
 }
 
 /// Undoes form encoding; a `%` that begins no escape stays.
-fn form_decode(text: &[u8]) -> Vec<u8> {
+pub(super) fn form_decode(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((&byte, tail)) = rest.split_first() {
@@ -225,7 +229,7 @@ mod tests {
             ("/a b\n", "/a%20b%0A"),
         ];
         for (path, encoded) in table {
-            let request = canonical_request(&Method::GET, path, &HeaderMap::new(), &[], &[0; 32]);
+            let request = canonical_request(&Method::GET, path, &[], &HeaderMap::new(), &[], &[0; 32]);
             let request = String::from_utf8(request).unwrap();
             assert_eq!(request.split('\n').nth(1), Some(encoded), "{path}");
         }
@@ -256,7 +260,7 @@ mod tests {
         ];
         for (query, canonical) in table {
             let mut out = Vec::new();
-            canonical_query(query, &mut out);
+            canonical_query(query, &[], &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), canonical, "{query}");
         }
     }

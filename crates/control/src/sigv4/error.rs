@@ -33,12 +33,14 @@ pub enum SigV4Error {
     #[error("the date in the credential is not the UTC day of the request's date")]
     WrongDay,
     /// The request's date lies too far in the past.
-    #[error("signature expired: it was made at {signed}, which is more than 15 minutes before the server's {now}")]
+    #[error("signature expired: it was made at {signed}, which is more than {} before the server's {now}", span(*.life_secs))]
     Expired {
         /// When the request says it was signed.
         signed: Timestamp,
         /// The present.
         now: Timestamp,
+        /// How long it was good, in seconds.
+        life_secs: i64,
     },
     /// The request's date lies too far in the future.
     #[error(
@@ -95,16 +97,24 @@ impl SigV4Error {
     }
 }
 
+fn span(secs: i64) -> String {
+    if secs % 60 == 0 { format!("{} minutes", secs / 60) } else { format!("{secs} seconds") }
+}
+
 /// A part of what a signed request carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
     /// The `Authorization` header as a whole.
     Authorization,
-    /// `Credential` in the `Authorization` header.
+    /// `X-Amz-Algorithm` in the query.
+    Algorithm,
+    /// `X-Amz-Expires` in the query.
+    Expires,
+    /// `Credential` in the `Authorization` header, or `X-Amz-Credential` in the query.
     Credential,
-    /// `SignedHeaders` in the `Authorization` header.
+    /// `SignedHeaders` in the `Authorization` header, or its like in the query.
     SignedHeaders,
-    /// `Signature` in the `Authorization` header.
+    /// `Signature` in the `Authorization` header, or its like in the query.
     Signature,
     /// The header `X-Amz-Date`.
     AmzDate,
@@ -118,12 +128,14 @@ impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Authorization => "the Authorization header",
-            Self::Credential => "Credential in the Authorization header",
-            Self::SignedHeaders => "SignedHeaders in the Authorization header",
-            Self::Signature => "Signature in the Authorization header",
-            Self::AmzDate => "the header X-Amz-Date",
+            Self::Algorithm => "X-Amz-Algorithm in the query",
+            Self::Expires => "X-Amz-Expires in the query",
+            Self::Credential => "the signature's Credential",
+            Self::SignedHeaders => "the signature's SignedHeaders",
+            Self::Signature => "the signature itself",
+            Self::AmzDate => "X-Amz-Date",
             Self::Date => "the header Date",
-            Self::SecurityToken => "the header X-Amz-Security-Token",
+            Self::SecurityToken => "X-Amz-Security-Token",
         })
     }
 }

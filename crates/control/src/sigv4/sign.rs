@@ -32,6 +32,14 @@ impl Signer {
         Self { access_key_id: access_key_id.to_owned(), session_token: None, scope, stamp, key }
     }
 
+    /// Signs for another service, under the same name as [`Authorization::parse`](super::Authorization::parse) is given.
+    #[must_use]
+    pub fn for_service(mut self, service: &'static str, secret_access_key: &str) -> Self {
+        self.scope.service = service;
+        self.key = SigningKey::derive(secret_access_key.as_bytes(), &self.scope);
+        self
+    }
+
     /// Carries the session token of temporary credentials.
     #[must_use]
     pub fn with_session_token(mut self, token: &str) -> Self {
@@ -58,7 +66,7 @@ impl Signer {
         names.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
         let mut body_sha256 = [0; 32];
         body_sha256.copy_from_slice(digest(&SHA256, body).as_ref());
-        let canonical = canonical_request(method, target, headers, &names, &body_sha256);
+        let canonical = canonical_request(method, target, &[], headers, &names, &body_sha256);
         let signature = hex(&self.key.sign(&string_to_sign(&self.stamp, &self.scope, &canonical)));
         let signed: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
         let scope = &self.scope;

@@ -3,10 +3,11 @@
 use gatehouse_domain::time::Timestamp;
 use http::{HeaderMap, HeaderName, Method, header};
 
-use super::authorization::Authorization;
+use super::authorization::{Authorization, Carrier};
 use super::canonical::{canonical_request, hex, string_to_sign};
 use super::error::SigV4Error;
 use super::key::SigningKey;
+use super::presigned::{SECURITY_TOKEN, SIGNATURE};
 
 const X_AMZ_CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 
@@ -37,22 +38,30 @@ pub fn verify(
     authorization.check_date(now)?;
     check_signed_headers(authorization, request.headers)?;
     check_payload_hash(request)?;
-    let canonical = canonical_request(
-        request.method,
-        request.target,
-        request.headers,
-        &authorization.signed_headers,
-        request.body_sha256,
-    );
-    let signed = string_to_sign(&authorization.stamp, authorization.scope(), &canonical);
-    key.verify(&signed, &authorization.signature)
+    let is_signed_without = |left_out: &[&str]| {
+        let SignedRequest { method, target, headers, body_sha256 } = request;
+        let signed_headers = &authorization.signed_headers;
+        let canonical = canonical_request(method, target, left_out, headers, signed_headers, body_sha256);
+        let signed = string_to_sign(&authorization.stamp, authorization.scope(), &canonical);
+        key.verify(&signed, &authorization.signature)
+    };
+    match authorization.carrier {
+        Carrier::Header { .. } => is_signed_without(&[]),
+        // The device SDKs append the token after signing; all others sign it. It is compared with the key's in any case.
+        Carrier::Query { .. } => {
+            is_signed_without(&[SIGNATURE]).or_else(|_| is_signed_without(&[SIGNATURE, SECURITY_TOKEN]))
+        }
+    }
 }
 
 /// What carries meaning must be signed, and what is signed must be there.
 fn check_signed_headers(authorization: &Authorization, headers: &HeaderMap) -> Result<(), SigV4Error> {
     let signed = &authorization.signed_headers;
-    let mut needed =
-        headers.keys().filter(|name| must_be_signed(name)).chain([&header::HOST, &authorization.stamp_header]);
+    let stamp = match &authorization.carrier {
+        Carrier::Header { stamp } => Some(stamp),
+        Carrier::Query { .. } => None,
+    };
+    let mut needed = headers.keys().filter(|name| must_be_signed(name)).chain([&header::HOST]).chain(stamp);
     if let Some(unsigned) = needed.find(|name| !signed.contains(name)) {
         return Err(SigV4Error::HeaderNotSigned(unsigned.clone()));
     }

@@ -77,7 +77,6 @@ async fn what_is_not_served_is_refused(api: Api) {
         json!({ "applicationProtocol": "HTTPS" }),
         json!({ "authenticationType": "AWS_X509", "applicationProtocol": "MQTT_WSS" }),
         json!({ "authenticationType": "AWS_SIGV4", "applicationProtocol": "SECURE_MQTT" }),
-        json!({ "authenticationType": "AWS_SIGV4", "applicationProtocol": "MQTT_WSS" }),
         json!({ "authenticationType": "CUSTOM_AUTH", "applicationProtocol": "HTTPS" }),
         json!({ "authenticationType": "CUSTOM_AUTH_X509", "applicationProtocol": "SECURE_MQTT" }),
         json!({ "authorizerConfig": { "defaultAuthorizerName": "a" } }),

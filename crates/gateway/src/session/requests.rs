@@ -1,13 +1,12 @@
-//! What the device asks for: publish, subscribe, unsubscribe.
+//! What the device asks for; and publishing, which is most of it.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gatehouse_broker::{Message, SubscribeOutcome, SubscriptionOptions};
-use gatehouse_domain::topic::{TopicFilter, TopicName, may_publish, may_subscribe};
+use gatehouse_broker::{Done, Message, Published, Unavailable};
+use gatehouse_domain::topic::{TopicName, may_publish};
 use gatehouse_mqtt::encode_pingresp;
-use gatehouse_mqtt::packet::Subscription;
-use gatehouse_mqtt::{Delivery, InboundPublish, PacketId, Qos, ReasonCode, Received, Utf8Bytes, Version};
+use gatehouse_mqtt::{Delivery, InboundPublish, PacketId, ReasonCode, Received, Version};
 
 use super::{End, Session};
 use crate::authorization::{Authorized, Publish};
@@ -23,12 +22,12 @@ fn detached(payload: &Bytes) -> Bytes {
 
 /// Why a publish or subscription is not done.
 pub(super) struct No {
-    reason: ReasonCode,
-    text: String,
+    pub(super) reason: ReasonCode,
+    pub(super) text: String,
 }
 
 impl No {
-    fn new(reason: ReasonCode, why: impl ToString) -> Self {
+    pub(super) fn new(reason: ReasonCode, why: impl ToString) -> Self {
         Self { reason, text: why.to_string() }
     }
 }
@@ -38,15 +37,15 @@ impl Session {
         match received {
             Received::Publish(publish) => self.publish(publish).await,
             Received::Subscribe { packet_id, filters } => self.subscribe(packet_id, filters).await,
-            Received::Unsubscribe { packet_id, filters } => {
-                self.unsubscribe(packet_id, &filters);
-                Ok(())
-            }
+            Received::Unsubscribe { packet_id, filters } => self.unsubscribe(packet_id, &filters).await,
             Received::Ping => {
                 encode_pingresp(&mut self.outbound);
                 Ok(())
             }
-            Received::Acknowledged { .. } => self.deliver_pending().await,
+            Received::Acknowledged { packet_id, .. } => {
+                self.acknowledge(packet_id);
+                self.deliver_pending().await
+            }
             Received::Stray => Ok(()),
             Received::Disconnect { reason, .. } => {
                 Err(End::Disconnected { with_will: reason == ReasonCode::DisconnectWithWill })
@@ -56,25 +55,15 @@ impl Session {
 
     async fn publish(&mut self, publish: InboundPublish) -> Result<(), End> {
         self.refresh().await?;
-        let now = self.shared.clock.now();
         let qos = publish.delivery.qos();
-        let outcome = match TopicName::parse(publish.topic.as_str()) {
-            Err(invalid) => Err(No::new(ReasonCode::TopicNameInvalid, invalid)),
-            Ok(topic) => match (may_publish(&topic), self.authorization.publish(now, &topic)) {
-                // The policy first: who may not publish learns nothing of what is there.
-                (_, Err(_)) => Err(No::new(ReasonCode::NotAuthorized, "no policy allows iot:Publish to this topic")),
-                (Err(reserved), Ok(_)) => Err(No::new(ReasonCode::TopicNameInvalid, reserved)),
-                (Ok(()), Ok(authorized)) => {
-                    self.route(&authorized, topic, &publish);
-                    Ok(())
-                }
-            },
-        };
         if let Some(counter) = self.shared.metrics.received.get(usize::from(qos.value())) {
             counter.inc();
         }
-        match outcome {
-            Ok(()) => self.answer_publish(publish.delivery, ReasonCode::Success, ""),
+        match self.may_publish(&publish) {
+            Ok((authorized, topic)) => {
+                self.route(&authorized, topic, &publish);
+                Ok(())
+            }
             Err(No { reason, text }) => {
                 self.file("Publish-In", &text, publish.topic.as_str());
                 self.refuse_publish(publish.delivery, reason, text)
@@ -82,94 +71,103 @@ impl Session {
         }
     }
 
-    fn file(&self, event_type: &'static str, details: &str, topic: &str) {
+    fn may_publish(&mut self, publish: &InboundPublish) -> Result<(Authorized<Publish>, TopicName), No> {
+        let now = self.shared.clock.now();
+        let topic = TopicName::parse(publish.topic.as_str())
+            .map_err(|invalid| No::new(ReasonCode::TopicNameInvalid, invalid))?;
+        // The policies first: who may not publish learns nothing of what is there.
+        let authorized = self
+            .authorization
+            .publish(now, &topic)
+            .map_err(|_| No::new(ReasonCode::NotAuthorized, "no policy allows iot:Publish to this topic"))?;
+        if publish.retain && self.authorization.retain_publish(now, &topic).is_err() {
+            return Err(No::new(ReasonCode::NotAuthorized, "no policy allows iot:RetainPublish to this topic"));
+        }
+        may_publish(&topic).map_err(|reserved| No::new(ReasonCode::TopicNameInvalid, reserved))?;
+        if publish.retain && topic.is_reserved() {
+            return Err(No::new(
+                ReasonCode::TopicNameInvalid,
+                "messages on topics that begin with $ are not retained: publish without RETAIN",
+            ));
+        }
+        Ok((authorized, topic))
+    }
+
+    pub(super) fn file(&self, event_type: &'static str, details: &str, topic: &str) {
         let denial = Denial {
             event_type,
             details,
             topic,
-            certificate_id: self.identity.certificate_id(),
+            principal: &self.identity.principal(),
             scope: self.identity.scope(),
-            client_id: self.guard.session().client_id().as_str(),
+            client_id: Some(self.guard.session().client_id().as_str()),
         };
         self.shared.reporter.deny(&denial, self.shared.clock.now());
     }
 
     fn route(&mut self, _authorized: &Authorized<Publish>, topic: TopicName, publish: &InboundPublish) {
-        let message = Message {
+        let message = Arc::new(Message {
             topic,
             payload: detached(&publish.payload),
             qos: publish.delivery.qos(),
             properties: publish.properties.detached(),
             published_at: self.shared.clock.now(),
+            retain: publish.retain,
+        });
+        let Some(packet_id) = publish.delivery.packet_id() else {
+            self.guard.publish(&message, false, || Box::new(|_nobody_waits| {}));
+            return;
         };
-        self.guard.publish(&Arc::new(message));
+        // The answers come in the order of the publishes ([MQTT-4.6.0-2]).
+        let in_line = self.receipts_awaited > 0;
+        let mailbox = &self.mailbox;
+        let receipt = || -> Done {
+            let mailbox = Arc::clone(mailbox);
+            Box::new(move |outcome| mailbox.put_receipt((packet_id, outcome)))
+        };
+        match self.guard.publish(&message, in_line, receipt) {
+            Published::Settled(_) => self.answer_publish(packet_id, ReasonCode::Success, ""),
+            Published::Pending(_) => self.receipts_awaited += 1,
+        }
+    }
+
+    /// Answers the publishes that have been written down, or could not be.
+    pub(super) fn answer_receipts(&mut self) -> Result<(), End> {
+        if self.receipts_awaited == 0 {
+            return Ok(());
+        }
+        for (packet_id, outcome) in self.mailbox.take_receipts() {
+            self.receipts_awaited = self.receipts_awaited.saturating_sub(1);
+            match outcome {
+                Ok(()) => self.answer_publish(packet_id, ReasonCode::Success, ""),
+                Err(unavailable) => {
+                    let reason = match unavailable {
+                        Unavailable::Store => ReasonCode::UnspecifiedError,
+                        Unavailable::RetainedLimit => ReasonCode::QuotaExceeded,
+                    };
+                    let text = format!("{unavailable}: publish it again later");
+                    self.refuse_publish(Delivery::AtLeastOnce(packet_id), reason, text)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// MQTT 5 tells a refused QoS 1 publish in its PUBACK. For QoS 0, and in MQTT 3.1.1, only ending the connection
     /// tells the device anything, which is what AWS does.
     fn refuse_publish(&mut self, delivery: Delivery, reason: ReasonCode, text: String) -> Result<(), End> {
-        let can_be_told = self.connection.version() == Version::V5 && delivery.packet_id().is_some();
-        if can_be_told { self.answer_publish(delivery, reason, &text) } else { Err(End::Broke { reason, text }) }
+        match delivery.packet_id().filter(|_| self.connection.version() == Version::V5) {
+            Some(packet_id) => {
+                self.answer_publish(packet_id, reason, &text);
+                Ok(())
+            }
+            None => Err(End::Broke { reason, text }),
+        }
     }
 
-    fn answer_publish(&mut self, delivery: Delivery, reason: ReasonCode, text: &str) -> Result<(), End> {
-        if let Some(packet_id) = delivery.packet_id()
-            && let Some(packet) = self.connection.puback(packet_id, reason, text)
-        {
+    fn answer_publish(&mut self, packet_id: PacketId, reason: ReasonCode, text: &str) {
+        if let Some(packet) = self.connection.puback(packet_id, reason, text) {
             self.push(&packet);
         }
-        Ok(())
-    }
-
-    async fn subscribe(&mut self, packet_id: PacketId, filters: Vec<Subscription>) -> Result<(), End> {
-        self.refresh().await?;
-        let mut reasons = Vec::with_capacity(filters.len());
-        let mut explained = String::new();
-        for subscription in filters {
-            reasons.push(match self.subscribe_one(&subscription) {
-                Ok(Qos::AtMostOnce) => ReasonCode::Success,
-                Ok(_) => ReasonCode::GrantedQos1,
-                Err(No { reason, text }) => {
-                    self.file("Subscribe", &text, subscription.filter.as_str());
-                    if explained.is_empty() {
-                        explained = format!("{}: {text}", subscription.filter.as_str());
-                    }
-                    reason
-                }
-            });
-        }
-        let answer = self.connection.suback(packet_id, reasons, &explained);
-        self.push(&answer);
-        Ok(())
-    }
-
-    fn subscribe_one(&mut self, subscription: &Subscription) -> Result<Qos, No> {
-        let filter = TopicFilter::parse(subscription.filter.as_str())
-            .map_err(|invalid| No::new(ReasonCode::TopicFilterInvalid, invalid))?;
-        self.authorization
-            .subscribe(self.shared.clock.now(), &filter)
-            .map_err(|_| No::new(ReasonCode::NotAuthorized, "no policy allows iot:Subscribe to this filter"))?;
-        may_subscribe(&filter).map_err(|reserved| No::new(ReasonCode::TopicFilterInvalid, reserved))?;
-        let qos = subscription.qos.min(Qos::AtLeastOnce);
-        let options = SubscriptionOptions { qos, no_local: subscription.no_local };
-        match self.guard.subscribe(filter, options) {
-            SubscribeOutcome::LimitReached => {
-                Err(No::new(ReasonCode::QuotaExceeded, "the connection has as many subscriptions as it may have"))
-            }
-            _ => Ok(qos),
-        }
-    }
-
-    fn unsubscribe(&mut self, packet_id: PacketId, filters: &[Utf8Bytes]) {
-        let reasons = filters
-            .iter()
-            .map(|text| match TopicFilter::parse(text.as_str()) {
-                Err(_) => ReasonCode::TopicFilterInvalid,
-                Ok(filter) if self.guard.unsubscribe(&filter) => ReasonCode::Success,
-                Ok(_) => ReasonCode::NoSubscriptionExisted,
-            })
-            .collect();
-        let answer = self.connection.unsuback(packet_id, reasons, "");
-        self.push(&answer);
     }
 }

@@ -59,7 +59,7 @@ async fn refused_devices(gate: &Gate) -> Vec<(&'static str, &'static str, Device
 
     let without_policy = Device::with_key(Key::P256);
     gate.registrar.register(&Registrar::record(home(), without_policy.id)).await;
-    table.push(("policy-denied", "no policy of the certificate allows iot:Connect for this client id", without_policy));
+    table.push(("policy-denied", "no policy allows iot:Connect for this client id", without_policy));
     table
 }
 

@@ -134,7 +134,7 @@ async fn the_server_chain_is_one_that_the_client_can_verify() {
 }
 
 #[tokio::test]
-async fn port_443_speaks_mqtt_only_with_those_who_name_it() {
+async fn port_443_speaks_mqtt_with_a_certificate_only_with_those_who_name_it() {
     let gate = Gate::open().await;
     let device = gate.device().await;
     let mut call = gate.call(&device);
@@ -145,7 +145,7 @@ async fn port_443_speaks_mqtt_only_with_those_who_name_it() {
         assert_eq!(client.stream.get_ref().1.alpn_protocol(), Some(b"x-amzn-mqtt-ca".as_slice()));
         client.hears_nothing().await;
     }
-    for names in [vec![], vec![b"mqtt".to_vec()], vec![b"x-amzn-mqtt".to_vec(), b"http/1.1".to_vec()]] {
+    for names in [vec![b"mqtt".to_vec()], vec![b"h2".to_vec()], vec![b"x-amzn-mqtt".to_vec(), b"h3".to_vec()]] {
         call.alpn.clone_from(&names);
         call.address = gate.alpn;
         drop(call.connect("dev").await.broken());

@@ -88,7 +88,6 @@ async fn what_mqtt_allows_and_aws_does_not_ends_the_connection() {
     let gate = Gate::open().await;
     let plain = publish(Delivery::AtMostOnce, "t", "");
     let Packet::Publish(plain) = plain else { panic!("no PUBLISH") };
-    let retained = Packet::Publish(gatehouse_mqtt::packet::Publish { retain: true, ..plain.clone() });
     let aliased =
         |alias| Packet::Publish(gatehouse_mqtt::packet::Publish { topic_alias: Some(alias), ..plain.clone() });
     let filters = |count| {
@@ -102,7 +101,6 @@ async fn what_mqtt_allows_and_aws_does_not_ends_the_connection() {
     };
     let table = [
         ("QoS 2", publish(Delivery::ExactlyOnce(id(1)), "t", ""), 0x9b),
-        ("retain", retained, 0x9a),
         ("a payload over 128 KiB", publish(Delivery::AtMostOnce, "t", &"x".repeat(128 * 1024 + 1)), 0x95),
         ("a packet over 146 KiB", publish(Delivery::AtMostOnce, "t", &"x".repeat(146 * 1024)), 0x95),
         ("a ninth alias", aliased(9), 0x94),

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use gatehouse_domain::certificate::CertificateId;
 use gatehouse_domain::name::{PolicyName, RoleAliasName, ThingName};
 use gatehouse_domain::scope::{AccountId, Region};
+use gatehouse_domain::session::{MessageKey, SessionId};
 use gatehouse_domain::time::Timestamp;
 
 use crate::Error;
@@ -50,6 +51,8 @@ from! {
     AccountId => |value| Self::Text(value.as_str().to_owned());
     Region => |value| Self::Text(value.as_str().to_owned());
     CertificateId => |value| Self::Blob(value.as_bytes().to_vec());
+    SessionId => |value| Self::Blob(value.as_bytes().to_vec());
+    MessageKey => |value| Self::Blob(value.as_bytes().to_vec());
     &PolicyName => |value| Self::Text(value.as_str().to_owned());
     &ThingName => |value| Self::Text(value.as_str().to_owned());
     &RoleAliasName => |value| Self::Text(value.as_str().to_owned());
@@ -92,7 +95,7 @@ impl Columns {
         Self { table, ..self }
     }
 
-    const fn corrupt(&self, column: &'static str) -> Error {
+    pub(crate) const fn corrupt(&self, column: &'static str) -> Error {
         Error::Corrupt { table: self.table, column }
     }
 
@@ -119,7 +122,7 @@ impl Columns {
         self.optional_blob(column)?.ok_or_else(|| self.corrupt(column))
     }
 
-    fn optional_blob(&mut self, column: &'static str) -> Result<Option<Vec<u8>>, Error> {
+    pub(crate) fn optional_blob(&mut self, column: &'static str) -> Result<Option<Vec<u8>>, Error> {
         match self.values.next() {
             Some(Value::Blob(value)) => Ok(Some(value)),
             Some(Value::Null) => Ok(None),
@@ -141,6 +144,25 @@ impl Columns {
             1 => Ok(true),
             _ => Err(self.corrupt(column)),
         }
+    }
+
+    pub(crate) fn optional_flag(&mut self, column: &'static str) -> Result<Option<bool>, Error> {
+        match self.values.next() {
+            Some(Value::Null) => Ok(None),
+            Some(Value::Int(0)) => Ok(Some(false)),
+            Some(Value::Int(1)) => Ok(Some(true)),
+            _ => Err(self.corrupt(column)),
+        }
+    }
+
+    /// A quality of service: 0 or 1.
+    pub(crate) fn qos(&mut self, column: &'static str) -> Result<u8, Error> {
+        self.flag(column).map(u8::from)
+    }
+
+    /// Sixteen bytes.
+    pub(crate) fn bytes16(&mut self, column: &'static str) -> Result<[u8; 16], Error> {
+        self.blob(column)?.try_into().map_err(|_| self.corrupt(column))
     }
 
     pub(crate) fn time(&mut self, column: &'static str) -> Result<Timestamp, Error> {

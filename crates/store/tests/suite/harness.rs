@@ -35,7 +35,7 @@ pub(crate) use on_both_engines;
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 /// The tables of the registry.
-pub(crate) const TABLES: [&str; 24] = [
+pub(crate) const TABLES: [&str; 29] = [
     "accounts",
     "access_keys",
     "certificates",
@@ -57,6 +57,11 @@ pub(crate) const TABLES: [&str; 24] = [
     "registration_codes",
     "transfers",
     "refusals",
+    "sessions",
+    "session_subscriptions",
+    "queued_messages",
+    "retained_messages",
+    "retained_counts",
     "role_aliases",
     "scope_counts",
     "domain_configurations",

@@ -1,5 +1,6 @@
 //! Tests of the verifier as a whole.
 
+mod presigned;
 mod properties;
 mod refusals;
 mod vectors;

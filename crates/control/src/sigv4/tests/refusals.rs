@@ -20,6 +20,7 @@ fn sign(arrived: Arrived) -> Arrived {
     let canonical = canonical::canonical_request(
         &arrived.method,
         &arrived.target,
+        &[],
         &arrived.headers,
         &authorization.signed_headers,
         digest(&SHA256, &arrived.body).as_ref().try_into().unwrap(),
@@ -56,11 +57,11 @@ fn spacing_and_order_of_the_authorization_do_not_matter() {
 fn incomplete_authorizations_are_refused_by_part() {
     let authorization = "the Authorization header must be \
                          'AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…'";
-    let credential = "Credential in the Authorization header must be \
+    let credential = "the signature's Credential must be \
                       '<access key id>/<yyyymmdd>/<Region>/<service>/aws4_request'";
-    let signed_headers = "SignedHeaders in the Authorization header must be header names in lower case and \
+    let signed_headers = "the signature's SignedHeaders must be header names in lower case and \
                           alphabetical order, each once, with ';' between them";
-    let signature = "Signature in the Authorization header must be 64 lower-case hex digits";
+    let signature = "the signature itself must be 64 lower-case hex digits";
     let table = [
         ("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA512", authorization),
         ("AWS4-HMAC-SHA256", "aws4-hmac-sha256", authorization),
@@ -71,10 +72,10 @@ fn incomplete_authorizations_are_refused_by_part() {
         ("Signature=", "signature=", authorization),
         ("Signature=", "Extra=1, Signature=", authorization),
         ("Signature=", ", Signature=", authorization),
-        (", SignedHeaders", " SignedHeaders", "SignedHeaders in the Authorization header is missing"),
-        ("Signature=", "Credential=a, Signature=", "Credential in the Authorization header is given more than once"),
-        ("SignedHeaders=host;x-amz-date, ", "", "SignedHeaders in the Authorization header is missing"),
-        (", Signature=5fa", ", SignedHeaders=5fa", "SignedHeaders in the Authorization header is given more than once"),
+        (", SignedHeaders", " SignedHeaders", "the signature's SignedHeaders is missing"),
+        ("Signature=", "Credential=a, Signature=", "the signature's Credential is given more than once"),
+        ("SignedHeaders=host;x-amz-date, ", "", "the signature's SignedHeaders is missing"),
+        (", Signature=5fa", ", SignedHeaders=5fa", "the signature's SignedHeaders is given more than once"),
         ("/aws4_request", "", credential),
         ("/aws4_request", "/aws4_request/", credential),
         ("/aws4_request", "/aws5_request", credential),
@@ -113,19 +114,19 @@ fn incomplete_authorizations_are_refused_by_part() {
 
 #[test]
 fn headers_that_speak_of_the_signature_come_once() {
-    let twice = "IncompleteSignatureException: the";
+    let twice = "IncompleteSignatureException:";
     let again = vanilla().headers.get("authorization").unwrap().to_str().unwrap().to_owned();
     assert_eq!(
         refused(&vanilla().and_header("authorization", &again)),
-        format!("{twice} Authorization header is given more than once")
+        format!("{twice} the Authorization header is given more than once")
     );
     assert_eq!(
         refused(&vanilla().and_header("x-amz-date", "20150830T123600Z")),
-        format!("{twice} header X-Amz-Date is given more than once")
+        format!("{twice} X-Amz-Date is given more than once")
     );
     assert_eq!(
         refused(&vanilla().and_header("x-amz-security-token", "a").and_header("x-amz-security-token", "a")),
-        format!("{twice} header X-Amz-Security-Token is given more than once")
+        format!("{twice} X-Amz-Security-Token is given more than once")
     );
 }
 
@@ -140,12 +141,12 @@ fn a_request_without_authorization_is_not_signed() {
 
 #[test]
 fn a_date_is_needed_and_must_be_signed() {
-    let missing = "IncompleteSignatureException: the header X-Amz-Date is missing";
+    let missing = "IncompleteSignatureException: X-Amz-Date is missing";
     assert_eq!(refused(&vanilla().without_header("x-amz-date")), missing);
     for bad in ["", "20150830", "Sun, 30 Aug 2015 12:36:00 GMT", "20150230T123600Z"] {
         assert_eq!(
             refused(&vanilla().with_header("x-amz-date", bad).with_header("date", "20150830T123600Z")),
-            "IncompleteSignatureException: the header X-Amz-Date must be a UTC time such as 20150830T123600Z"
+            "IncompleteSignatureException: X-Amz-Date must be a UTC time such as 20150830T123600Z"
         );
     }
     let dated = || vanilla().without_header("x-amz-date").with_header("date", "Sun, 30 Aug 2015 12:36:00 GMT");

@@ -41,6 +41,7 @@ fn the_aws_suite_has_the_same_canonical_requests() {
         let canonical = canonical::canonical_request(
             &arrived.method,
             &arrived.target,
+            &[],
             &arrived.headers,
             &arrived.authorization().unwrap().signed_headers,
             &body_sha256,

@@ -160,7 +160,7 @@ impl Call {
         tcp.set_nodelay(true)?;
         let stream = patiently(TlsConnector::from(config).connect(name, tcp)).await?;
         let decoder = Decoder::client(self.mqtt, u32::MAX);
-        Ok(Client { stream, buffer: BytesMut::new(), decoder, version: self.mqtt, next_id: 0 })
+        Ok(Client { stream, buffer: BytesMut::new(), decoder, version: self.mqtt, next_id: 0, session_present: false })
     }
 
     fn configuration(&self, sessions: Resumption) -> ClientConfig {
@@ -190,6 +190,8 @@ pub(crate) struct Client {
     decoder: Decoder,
     version: Version,
     next_id: u16,
+    /// As CONNACK said.
+    pub(crate) session_present: bool,
 }
 
 impl Client {
@@ -215,6 +217,7 @@ impl Client {
                 && ack.reason == ReasonCode::Success
             {
                 self.buffer = buffer;
+                self.session_present = ack.session_present;
                 return Answer::Accepted(Box::new(self));
             }
         }
@@ -386,7 +389,7 @@ pub(crate) fn publish(delivery: Delivery, topic: &str, payload: &str) -> Packet 
     })
 }
 
-async fn patiently<T>(io: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+pub(super) async fn patiently<T>(io: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     match timeout(PATIENCE, io).await {
         Ok(outcome) => outcome,
         Err(_) => panic!("the gate does not answer"),

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use gatehouse_domain::certificate::CertificateStatus;
 use gatehouse_domain::endpoint::{EndpointName, EndpointType};
 use gatehouse_domain::scope::Scope;
-use gatehouse_gateway::{Alpn, Gateway, GatewaySettings, RefusalStyle, ServerChains, SniPolicy};
+use gatehouse_gateway::{Gateway, GatewaySettings, Port, RefusalStyle, ServerChains, SniPolicy};
 use gatehouse_pki::authority::ServerChain;
+use gatehouse_pki::seal::Sealer;
 use gatehouse_store::AccountRecord;
 use prometheus_client::registry::Registry;
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256};
@@ -41,10 +42,13 @@ impl Default for Setup {
 pub(crate) struct Gate {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) clock: Arc<TestClock>,
+    /// Seals the secrets of access keys.
+    pub(crate) sealer: Sealer,
     /// The control API of the gate's own process.
     pub(crate) registrar: Registrar,
     pub(crate) mqtt: SocketAddr,
-    /// The port that needs ALPN.
+    pub(crate) https: SocketAddr,
+    /// The port where ALPN says what is spoken.
     pub(crate) alpn: SocketAddr,
     db: Db,
     metrics: Registry,
@@ -86,25 +90,28 @@ impl Gate {
             refusals: setup.refusals,
             resumption: setup.resumption,
             first: home(),
+            regions: vec![home().region],
         };
+        let keys = tempfile::tempdir().unwrap();
+        let sealer = Sealer::open_or_make(keys.path(), None).unwrap();
         let mut metrics = Registry::default();
         let now: Arc<TestClock> = Arc::clone(&clock);
-        let gateway = Gateway::open(settings, store, now, server_chains(), &mut metrics).await.unwrap();
+        let gateway = Gateway::open(settings, store, sealer.clone(), now, server_chains(), &mut metrics).await.unwrap();
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let mut addresses = Vec::new();
-        for alpn in [Alpn::Optional, Alpn::Required] {
+        for port in [Port::Mqtt, Port::Https, Port::Shared] {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             addresses.push(listener.local_addr().unwrap());
-            tasks.spawn(Arc::clone(&gateway).listen(listener, alpn, stopped.clone()));
+            tasks.spawn(Arc::clone(&gateway).listen(listener, port, stopped.clone()));
         }
         if setup.has_background {
             for task in gateway.background() {
                 tasks.spawn(task);
             }
         }
-        let (mqtt, alpn) = (addresses[0], addresses[1]);
-        Self { gateway, clock, registrar, mqtt, alpn, db, metrics, stop, _tasks: tasks, _dir: None }
+        let (mqtt, https, alpn) = (addresses[0], addresses[1], addresses[2]);
+        Self { gateway, clock, sealer, registrar, mqtt, https, alpn, db, metrics, stop, _tasks: tasks, _dir: None }
     }
 
     /// The control API of another process.

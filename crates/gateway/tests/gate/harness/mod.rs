@@ -6,6 +6,7 @@ mod engines;
 mod gate;
 mod registrar;
 mod time;
+mod web;
 
 pub(crate) use call::{Answer, Call, Client, id, publish, text};
 pub(crate) use device::{Device, Key};
