@@ -37,7 +37,9 @@ class Server:
     """One `gatehouse serve` and the commands beside it."""
 
     def __init__(self, data: Path, store: str, **settings: str):
-        """`settings` are configuration keys, e.g. `sni="strict"`, `listen_alpn="off"`."""
+        """`settings` are configuration keys, e.g. `sni="strict"`, `listen_alpn="off"`; `config` is a file of them."""
+        config = settings.pop("config", None)
+        self.options = ["--config", config] if config else []
         self.data = data
         self.log = data.with_name(data.name + ".log")
         chosen = {f"GATEHOUSE_{key.upper()}": value for key, value in settings.items()}
@@ -50,7 +52,7 @@ class Server:
         """Starts, and returns once everything listens."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [binary(), "serve", "--ready-json", "--data", self.data],
+                [binary(), "serve", "--ready-json", "--data", self.data, *self.options],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -90,7 +92,7 @@ class Server:
     def command(self, *arguments: str) -> str:
         """Runs another command of the binary on the same data; answers its stdout."""
         done = subprocess.run(
-            [binary(), *arguments, "--data", self.data],
+            [binary(), *arguments, "--data", self.data, *self.options],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -22,6 +22,8 @@ PAGINATORS = {
     "list_principal_policies": ({"principal": "device"}, "policies", "policyName"),
     "list_targets_for_policy": ({"policyName": "policy"}, "targets", None),
     "list_policy_principals": ({"policyName": "policy"}, "principals", None),
+    "list_domain_configurations": ({"serviceType": "DATA"}, "domainConfigurations", "domainConfigurationName"),
+    "list_role_aliases": ({}, "roleAliases", None),
     "list_things": ({}, "things", "thingName"),
     "list_thing_principals": ({"thingName": "thing"}, "principals", None),
     "list_thing_principals_v2": ({"thingName": "thing"}, "thingPrincipalObjects", "principal"),
@@ -42,6 +44,12 @@ def crowd(shared_server, tmp_path_factory):
     things = [f"thing-{n}" for n in range(ITEMS)]
     for thing in things:
         account.iot.create_thing(thingName=thing)
+    for n in range(ITEMS):
+        role = f"arn:aws:iam::{account.credentials.account_id}:role/reader"
+        account.iot.create_role_alias(roleAlias=f"alias-{n}", roleArn=role)
+    # Two endpoints of service type DATA are there already.
+    for n in range(ITEMS - 2):
+        account.iot.create_domain_configuration(domainConfigurationName=f"domain-{n}")
     pairs = {(n, 0) for n in range(ITEMS)} | {(0, n) for n in range(ITEMS)}
     for one, other in sorted(pairs):
         account.iot.attach_policy(policyName=policies[one], target=arns[other])
@@ -75,7 +83,7 @@ def items(page: dict, key: str, identity: str | None) -> list[str]:
 def test_a_paginator_gives_every_item_once(crowd, estate, operation):
     owner = estate if operation in OF_AUTHORITIES else crowd
     arguments, key, identity = PAGINATORS[operation]
-    arguments = {member: owner.named[name] for member, name in arguments.items()}
+    arguments = {member: owner.named.get(name, name) for member, name in arguments.items()}
     paginator = owner.iot.get_paginator(operation)
     whole = items(getattr(owner.iot, operation)(**arguments), key, identity)
     assert len(set(whole)) == ITEMS
@@ -113,6 +121,7 @@ def test_ascending_and_descending_are_each_others_reverse(crowd):
         ("list_policies", "policies", "policyName"),
         ("list_principal_policies", "policies", "policyName"),
         ("list_policy_principals", "principals", None),
+        ("list_role_aliases", "roleAliases", None),
     ]:
         arguments = {member: crowd.named[name] for member, name in PAGINATORS[operation][0].items()}
         orders = [

@@ -61,6 +61,7 @@ pub fn make(sealer: &Sealer, wish: AccessKeyWish, now: Timestamp) -> Result<NewA
         policy: wish.policy,
         created_at: now,
         expires_at: wish.expires_at,
+        device: None,
     };
     Ok(NewAccessKey { record, secret, session_token })
 }

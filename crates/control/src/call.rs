@@ -4,12 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gatehouse_domain::policy::PolicyDocument;
+use gatehouse_domain::policy::{CredentialDevice, PolicyDocument};
 use gatehouse_domain::scope::{Region, Scope};
 use gatehouse_domain::time::{Clock, Timestamp};
 use gatehouse_pki::authority::Authority;
 use gatehouse_pki::key_pair::KeyPair;
 use gatehouse_pki::seal::Sealer;
+use gatehouse_pki::server_bundles::ServerBundles;
 use gatehouse_store::{Batch, Store};
 
 use crate::error::Error;
@@ -31,6 +32,8 @@ pub struct House {
     pub markers: MarkerKey,
     /// The present.
     pub clock: Arc<dyn Clock>,
+    /// What is shown under domains of the customers'.
+    pub server_certificates: Arc<ServerBundles>,
     /// The domain that device endpoints live under.
     pub domain: String,
     /// The Regions served.
@@ -43,6 +46,8 @@ pub struct Caller {
     pub access_key_id: String,
     /// What the key may do; without a policy, everything in its account.
     pub policy: Option<Arc<PolicyDocument>>,
+    /// The device that the key was given to.
+    pub device: Option<CredentialDevice>,
     /// Where the call came from.
     pub source_ip: IpAddr,
     /// Whether it came in through TLS.

@@ -9,6 +9,7 @@
 pub mod access_key;
 pub mod body;
 pub mod call;
+pub mod credentials;
 pub mod door;
 pub mod error;
 pub mod facts;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use gatehouse_domain::policy::PolicyDocument;
+use gatehouse_domain::policy::{CredentialDevice, PolicyDocument};
 use gatehouse_domain::scope::{Region, Scope};
 use gatehouse_domain::time::{Clock, Timestamp};
 use gatehouse_pki::seal::Sealer;
@@ -54,6 +54,7 @@ pub struct VerifiedCaller {
     access_key_id: String,
     policy: Option<Arc<PolicyDocument>>,
     expires_at: Option<Timestamp>,
+    device: Option<CredentialDevice>,
 }
 
 /// Why nobody is known to have signed.
@@ -139,6 +140,7 @@ impl Verifier {
             scope: Scope::new(record.account, authorization.region()),
             policy: policy(&record)?,
             expires_at: record.expires_at,
+            device: record.device,
             access_key_id: record.access_key_id,
         })
     }
@@ -165,6 +167,12 @@ impl VerifiedCaller {
     #[must_use]
     pub const fn policy(&self) -> Option<&Arc<PolicyDocument>> {
         self.policy.as_ref()
+    }
+
+    /// The device that the key was given to.
+    #[must_use]
+    pub const fn device(&self) -> Option<&CredentialDevice> {
+        self.device.as_ref()
     }
 
     /// When the key stops to be accepted.

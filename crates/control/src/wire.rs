@@ -2,7 +2,7 @@
 
 use gatehouse_domain::arn::{Arn, Resource, is_cognito_identity};
 use gatehouse_domain::certificate::{CertificateId, CertificateMode, CertificateStatus};
-use gatehouse_domain::name::{PolicyName, ThingName};
+use gatehouse_domain::name::{PolicyName, RoleAliasName, ThingName};
 use gatehouse_domain::policy::InvalidPolicy;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::Timestamp;
@@ -107,6 +107,12 @@ pub fn unknown_policy(name: &PolicyName) -> Error {
 #[must_use]
 pub fn unknown_policy_version(name: &PolicyName, version: &str) -> Error {
     Error::not_found(format!("policy {name} has no version {version}"))
+}
+
+/// The answer for a role alias that the scope does not have.
+#[must_use]
+pub fn unknown_role_alias(alias: &RoleAliasName) -> Error {
+    Error::not_found(format!("role alias {alias} does not exist in this account and Region"))
 }
 
 /// The answer for a document that is no policy.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::certificate::CertificateId;
-use crate::name::{PolicyName, ThingName};
+use crate::name::{PolicyName, RoleAliasName, ThingName};
 use crate::scope::{AccountId, Region, Scope};
 
 /// What an ARN of service `iot` names, without the scope it lives in.
@@ -17,6 +17,8 @@ pub enum Resource {
     Thing(ThingName),
     /// `thinggroup/<name>`
     ThingGroup(ThingName),
+    /// `rolealias/<alias>`
+    RoleAlias(RoleAliasName),
     /// Any other kind, e.g. `cacert/…` or `topic/…`, as text.
     Other(String),
 }
@@ -54,6 +56,12 @@ impl Arn {
         Self { scope, resource: Resource::Thing(name) }
     }
 
+    /// The ARN of a role alias.
+    #[must_use]
+    pub const fn role_alias(scope: Scope, alias: RoleAliasName) -> Self {
+        Self { scope, resource: Resource::RoleAlias(alias) }
+    }
+
     /// Reads `arn:<partition>:iot:<region>:<account>:<type>/<name>`. A known type with a malformed name is refused.
     ///
     /// # Errors
@@ -83,6 +91,7 @@ impl Arn {
             "policy" => Resource::Policy(name.parse().map_err(|_| InvalidArn)?),
             "thing" => Resource::Thing(name.parse().map_err(|_| InvalidArn)?),
             "thinggroup" => Resource::ThingGroup(name.parse().map_err(|_| InvalidArn)?),
+            "rolealias" => Resource::RoleAlias(name.parse().map_err(|_| InvalidArn)?),
             _ => Resource::Other(resource.to_owned()),
         };
         Ok(Self { scope: Scope::new(account, region), resource })
@@ -106,6 +115,7 @@ impl fmt::Display for Resource {
             Self::Policy(name) => write!(f, "policy/{name}"),
             Self::Thing(name) => write!(f, "thing/{name}"),
             Self::ThingGroup(name) => write!(f, "thinggroup/{name}"),
+            Self::RoleAlias(alias) => write!(f, "rolealias/{alias}"),
             Self::Other(text) => f.write_str(text),
         }
     }
@@ -137,6 +147,7 @@ mod tests {
             format!("arn:aws:iot:us-east-1:123456789012:cert/{id}"),
             "arn:aws:iot:us-east-1:123456789012:policy/p".into(),
             "arn:aws-cn:iot:cn-north-1:123456789012:thing/t:1".into(),
+            "arn:aws:iot:us-east-1:123456789012:rolealias/a=b".into(),
             "arn:aws:iot:us-east-1:123456789012:domainconfiguration/n/abcde".into(),
         ] {
             assert_eq!(Arn::parse(&text).unwrap().to_string(), text);
@@ -154,6 +165,7 @@ mod tests {
             "arn:aws:iot:us-east-1:123456789012:thing/",
             "arn:aws:iot:us-east-1:123456789012:thing/../x",
             "arn:aws:iot:us-east-1:123456789012:cert/zz",
+            "arn:aws:iot:us-east-1:123456789012:rolealias/a/b",
             "arn:aws:iot:cn-north-1:123456789012:thing/t",
         ] {
             assert!(Arn::parse(bad).is_err(), "{bad}");

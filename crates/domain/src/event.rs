@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::CertificateId;
-use crate::name::{PolicyName, ThingName};
+use crate::name::{DomainConfigurationName, PolicyName, ThingName};
 use crate::scope::{AccountId, Scope};
 
 /// A change that others act on.
@@ -48,6 +48,13 @@ pub enum Event {
         /// Its name.
         thing_name: ThingName,
     },
+    /// A domain configuration was made, changed or deleted.
+    DomainConfiguration {
+        /// Its scope.
+        scope: Scope,
+        /// Its name; that of an endpoint, such as `iot:Data-ATS`, when that was configured.
+        name: DomainConfigurationName,
+    },
     /// An access key of the account was made, changed or deleted.
     AccessKeys {
         /// The account.
@@ -65,6 +72,7 @@ impl Event {
             Self::CertificateThings { .. } => "certificate_things",
             Self::Policy { .. } => "policy",
             Self::Thing { .. } => "thing",
+            Self::DomainConfiguration { .. } => "domain_configuration",
             Self::AccessKeys { .. } => "access_keys",
         }
     }

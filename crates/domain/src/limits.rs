@@ -59,6 +59,22 @@ pub const THING_ATTRIBUTES_TYPED: usize = 50;
 /// Tags on one resource.
 pub const TAGS_PER_RESOURCE: usize = 50;
 
+/// Role aliases of a scope.
+pub const ROLE_ALIASES: u32 = 100;
+/// Shortest life of credentials for a device, in seconds (service model, `CredentialDurationSeconds`).
+pub const CREDENTIAL_DURATION_MIN_SECS: u32 = 900;
+/// Longest life of credentials for a device, in seconds (service model, `CredentialDurationSeconds`).
+pub const CREDENTIAL_DURATION_MAX_SECS: u32 = 43_200;
+/// Credentials given to the devices of a scope in one second.
+pub const CREDENTIALS_PER_SECOND: u32 = 50;
+
+/// Domain configurations of a scope, besides its endpoints.
+pub const DOMAIN_CONFIGURATIONS: u32 = 10;
+/// Certificates that a server shows, its own among them.
+pub const SERVER_CHAIN_CERTIFICATES: usize = 5;
+/// The same, in bytes of DER together.
+pub const SERVER_CHAIN_BYTES: usize = 16 * 1024;
+
 /// A client id, in bytes.
 pub const CLIENT_ID_BYTES: usize = 128;
 /// Shortest keep-alive, in seconds; shorter ones count as this.

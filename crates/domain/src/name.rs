@@ -1,4 +1,4 @@
-//! Names of things and policies, valid by construction.
+//! Names of things, policies, role aliases and domain configurations, valid by construction.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -88,6 +88,22 @@ name!(
     |b| b.is_ascii_alphanumeric() || b":_-".contains(&b)
 );
 
+name!(
+    /// The name of a role alias: `[\w=,@-]{1,128}` (service model, `RoleAlias`). Capitals count.
+    RoleAliasName,
+    "a role alias",
+    "letters, digits and _=,@-",
+    |b| b.is_ascii_alphanumeric() || b"_=,@-".contains(&b)
+);
+
+name!(
+    /// The name of a domain configuration: `[\w.:-]{1,128}` (service model, `ReservedDomainConfigurationName`).
+    DomainConfigurationName,
+    "a domain configuration name",
+    "letters, digits and _.:-",
+    |b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b)
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,9 +112,11 @@ mod tests {
     fn names_keep_to_their_alphabet() {
         assert!("a+=,.@-_9".parse::<PolicyName>().is_ok());
         assert!("a:_-9".parse::<ThingName>().is_ok());
+        assert!("a=,@-_9".parse::<RoleAliasName>().is_ok());
         for bad in ["", "../x", "a/b", "a\0b", "é", "a b", &"x".repeat(129)] {
             assert!(bad.parse::<PolicyName>().is_err(), "{bad:?}");
             assert!(bad.parse::<ThingName>().is_err(), "{bad:?}");
+            assert!(bad.parse::<RoleAliasName>().is_err(), "{bad:?}");
         }
     }
 }

@@ -26,6 +26,8 @@ pub enum Refusal {
     Unreadable,
     /// The endpoint type does not serve this protocol.
     WrongEndpoint,
+    /// The host name's domain configuration is DISABLED.
+    DomainDisabled,
     /// The TLS session was resumed at an endpoint other than the one it began at.
     ForeignSession,
     /// No policy allows the connection.
@@ -68,6 +70,7 @@ impl Refusal {
             Self::NotYetValid => "not-yet-valid",
             Self::Unreadable => "unreadable",
             Self::WrongEndpoint => "wrong-endpoint",
+            Self::DomainDisabled => "domain-disabled",
             Self::ForeignSession => "foreign-session",
             Self::PolicyDenied => "policy-denied",
             Self::ClientId => "client-id",
@@ -96,6 +99,7 @@ impl Refusal {
             Self::NotYetValid => "DEVICE_CERTIFICATE_NOT_YET_VALID",
             Self::Unreadable | Self::NotSigned | Self::Signature | Self::AccessKey => "NOT_AUTHENTICATED",
             Self::WrongEndpoint => "DOMAIN_CONFIGURATION_INVALID",
+            Self::DomainDisabled => "DOMAIN_CONFIGURATION_DISABLED",
             Self::PolicyDenied | Self::ClientId => "AUTHORIZATION_FAILURE",
             Self::ConnectRules => "CLIENT_ERROR",
             Self::RegistryUnavailable => "INTERNAL_SERVER_ERROR",
@@ -143,6 +147,10 @@ impl fmt::Display for Refusal {
             Self::NotYetValid => "the certificate is not valid yet",
             Self::Unreadable => "the certificate presented cannot be read as X.509",
             Self::WrongEndpoint => "this endpoint does not serve MQTT: use the iot:Data-ATS address",
+            Self::DomainDisabled => {
+                "the domain configuration of this host name is DISABLED: UpdateDomainConfiguration \
+                 --domain-configuration-status ENABLED switches it on"
+            }
             Self::ForeignSession => "the TLS session began at another endpoint: connect with a full handshake",
             Self::PolicyDenied => "no policy allows iot:Connect for this client id",
             Self::ClientId => "the client id is not acceptable: at most 128 bytes, not beginning with $",
@@ -175,6 +183,7 @@ mod tests {
             Refusal::NotYetValid,
             Refusal::Unreadable,
             Refusal::WrongEndpoint,
+            Refusal::DomainDisabled,
             Refusal::ForeignSession,
             Refusal::PolicyDenied,
             Refusal::ClientId,

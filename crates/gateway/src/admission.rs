@@ -7,6 +7,7 @@ use std::sync::Arc;
 use gatehouse_broker::Mailbox;
 use gatehouse_domain::admission::admit as rule;
 use gatehouse_domain::certificate::CertificateId;
+use gatehouse_domain::domain_configuration::Entrance;
 use gatehouse_domain::endpoint::EndpointType;
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
@@ -126,7 +127,8 @@ impl Admission {
         let endpoint = self.endpoints.resolve(handshake.sni.as_deref(), certificate_id).await?;
         // What HTTPS serves depends on the operation, which is not known yet.
         match handshake.protocol {
-            Protocol::Mqtt if !endpoint.endpoint_type.serves_mqtt() => Err(Refusal::WrongEndpoint),
+            Protocol::Mqtt if !endpoint.serves_mqtt_by(Entrance::Mqtt) => Err(Refusal::WrongEndpoint),
+            Protocol::Https if !endpoint.access.lets_in(Entrance::Https) => Err(Refusal::WrongEndpoint),
             Protocol::Mqtt | Protocol::Https | Protocol::Signed => Ok(endpoint),
         }
     }

@@ -15,8 +15,8 @@ use gatehouse_domain::arn::Prefix;
 use gatehouse_domain::client_id::ClientId;
 use gatehouse_domain::name::ThingName;
 use gatehouse_domain::policy::{
-    CallContext, ConnectAttributes, ConnectionContext, ConnectionFacts, Context, ContextValue, Key, PolicyDocument,
-    Request, ThingFacts, evaluate,
+    CallContext, ConnectAttributes, ConnectionContext, ConnectionFacts, Context, ContextValue, CredentialDevice, Key,
+    PolicyDocument, Request, ThingFacts, evaluate,
 };
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
@@ -76,6 +76,8 @@ struct KeyStanding {
     access_key_id: Arc<str>,
     /// Without one, the key may do everything in its account.
     policy: Option<Arc<PolicyDocument>>,
+    /// The device that the key was given to.
+    device: Option<CredentialDevice>,
 }
 
 /// What permissions are loaded from.
@@ -131,7 +133,11 @@ impl Authorization {
     }
 
     fn of_caller(caller: &VerifiedCaller, facts: ConnectionFacts) -> Self {
-        let standing = KeyStanding { access_key_id: caller.access_key_id().into(), policy: caller.policy().cloned() };
+        let standing = KeyStanding {
+            access_key_id: caller.access_key_id().into(),
+            policy: caller.policy().cloned(),
+            device: caller.device().cloned(),
+        };
         Self::new(caller.scope(), facts, Standing::AccessKey(Box::new(standing)))
     }
 
@@ -323,6 +329,7 @@ impl Authorization {
                     source_ip: self.facts.source_ip,
                     secure_transport: true,
                     now: context.now,
+                    device: key.device.as_ref(),
                 };
                 let context = CallerContext { connection: *context, call };
                 evaluate([policy], &Request { action, resource: &self.arn, context: &context }).is_allowed()
@@ -335,7 +342,7 @@ impl Authorization {
 /// What the policy of an access key may ask: about the connection, and what IAM knows of any call.
 struct CallerContext<'a> {
     connection: ConnectionContext<'a>,
-    call: CallContext,
+    call: CallContext<'a>,
 }
 
 impl Context for CallerContext<'_> {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use gatehouse_domain::certificate::{CertificateId, CertificateMode};
+use gatehouse_domain::domain_configuration::{Access, DomainConfigurationStatus, Entrance};
 use gatehouse_domain::endpoint::{EndpointName, EndpointType};
+use gatehouse_domain::host_name::HostName;
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
 use quick_cache::sync::Cache;
@@ -31,8 +33,22 @@ pub(crate) struct Endpoint {
     pub(crate) scope: Scope,
     /// What is served.
     pub(crate) endpoint_type: EndpointType,
+    /// Which ways in it has.
+    pub(crate) access: Access,
     /// Whether the ClientHello named it; otherwise the certificate's registration did.
     pub(crate) is_named: bool,
+}
+
+impl Endpoint {
+    /// One that the ClientHello named, with every way in.
+    const fn named(scope: Scope, endpoint_type: EndpointType) -> Self {
+        Self { scope, endpoint_type, access: Access::DEFAULT, is_named: true }
+    }
+
+    /// Whether MQTT is spoken here by whoever comes in this way.
+    pub(crate) const fn serves_mqtt_by(&self, entrance: Entrance) -> bool {
+        self.endpoint_type.serves_mqtt() && self.access.lets_in(entrance)
+    }
 }
 
 /// The endpoints of this deployment.
@@ -54,7 +70,7 @@ impl Endpoints {
     /// The endpoint that `sni` names, or that stands for the holder of `certificate_id`.
     ///
     /// # Errors
-    /// `SniMissing`, `SniUnknown`, `SniOnly`, `NotRegistered`, `RegistryUnavailable`.
+    /// `SniMissing`, `SniUnknown`, `SniOnly`, `DomainDisabled`, `NotRegistered`, `RegistryUnavailable`.
     pub(crate) async fn resolve(&self, sni: Option<&str>, certificate_id: CertificateId) -> Result<Endpoint, Refusal> {
         let unknown_name = match (sni, self.policy) {
             (Some(host), policy) => match self.named(host).await? {
@@ -71,7 +87,7 @@ impl Endpoints {
     /// The endpoint of somebody whose scope a verified signature has told.
     ///
     /// # Errors
-    /// `SniMissing`, `SniUnknown`, `ForeignEndpoint`, `RegistryUnavailable`.
+    /// `SniMissing`, `SniUnknown`, `DomainDisabled`, `ForeignEndpoint`, `RegistryUnavailable`.
     pub(crate) async fn of_caller(&self, sni: Option<&str>, scope: Scope) -> Result<Endpoint, Refusal> {
         let named = match sni {
             Some(host) => self.named(host).await?,
@@ -82,25 +98,38 @@ impl Endpoints {
             (Some(_), ..) => Err(Refusal::ForeignEndpoint),
             (None, None, SniPolicy::Required | SniPolicy::Strict) => Err(Refusal::SniMissing),
             (None, Some(_), SniPolicy::Strict) => Err(Refusal::SniUnknown),
-            (None, ..) => Ok(Endpoint { scope, endpoint_type: EndpointType::DataAts, is_named: false }),
+            (None, ..) => Ok(Endpoint { is_named: false, ..Endpoint::named(scope, EndpointType::DataAts) }),
         }
     }
 
     async fn named(&self, host: &str) -> Result<Option<Endpoint>, Refusal> {
         if host == "localhost" {
-            return Ok(Some(Endpoint { scope: self.first, endpoint_type: EndpointType::DataAts, is_named: true }));
+            return Ok(Some(Endpoint::named(self.first, EndpointType::DataAts)));
         }
         if let Some(endpoint) = self.found.get(host) {
             return Ok(Some(endpoint));
         }
-        let Some(name) = EndpointName::parse(host, &self.domain) else { return Ok(None) };
-        let Some(scope) = self.registry.scope_of_prefix(&name.prefix).await? else { return Ok(None) };
-        if scope.region != name.region {
-            return Ok(None);
-        }
-        let endpoint = Endpoint { scope, endpoint_type: name.endpoint_type, is_named: true };
+        let Some(endpoint) = self.by_prefix(host).await? else { return self.configured(host).await };
         self.found.insert(host.to_owned(), endpoint);
         Ok(Some(endpoint))
+    }
+
+    async fn by_prefix(&self, host: &str) -> Result<Option<Endpoint>, Refusal> {
+        let Some(name) = EndpointName::parse(host, &self.domain) else { return Ok(None) };
+        let Some(scope) = self.registry.scope_of_prefix(&name.prefix).await? else { return Ok(None) };
+        Ok((scope.region == name.region).then_some(Endpoint::named(scope, name.endpoint_type)))
+    }
+
+    /// The domain configuration of this name. Read anew each time: it can be changed, switched off and taken away.
+    async fn configured(&self, host: &str) -> Result<Option<Endpoint>, Refusal> {
+        let Ok(host) = host.parse::<HostName>() else { return Ok(None) };
+        let Some(record) = self.registry.domain_configuration(&host).await? else { return Ok(None) };
+        match record.status {
+            DomainConfigurationStatus::Disabled => Err(Refusal::DomainDisabled),
+            DomainConfigurationStatus::Enabled => {
+                Ok(Some(Endpoint { access: record.access, ..Endpoint::named(record.scope, EndpointType::DataAts) }))
+            }
+        }
     }
 
     /// The one scope that has the certificate in DEFAULT mode. An SNI_ONLY registration asks for the full endpoint name,
@@ -108,7 +137,7 @@ impl Endpoints {
     /// owner out.
     async fn by_registration(&self, id: CertificateId, ambiguous: Refusal) -> Result<Endpoint, Refusal> {
         let scope = single_default(&self.registry.scopes_of(id).await?, ambiguous)?;
-        Ok(Endpoint { scope, endpoint_type: EndpointType::DataAts, is_named: false })
+        Ok(Endpoint { is_named: false, ..Endpoint::named(scope, EndpointType::DataAts) })
     }
 }
 

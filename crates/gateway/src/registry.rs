@@ -7,12 +7,13 @@ use gatehouse_control::verifier;
 use gatehouse_domain::certificate::{CertificateId, CertificateMode};
 use gatehouse_domain::endpoint::EndpointPrefix;
 use gatehouse_domain::event::Event;
+use gatehouse_domain::host_name::HostName;
 use gatehouse_domain::name::{PolicyName, ThingName};
 use gatehouse_domain::policy::{PolicyDocument, ThingFacts};
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::Timestamp;
-use gatehouse_store::{AccessKeyRecord, AdmissionRecord, Store};
+use gatehouse_store::{AccessKeyRecord, AdmissionRecord, DomainConfigurationRecord, Store};
 
 use crate::in_force::{Current, InForce};
 
@@ -104,6 +105,14 @@ impl Registry {
         Ok(Some(self.policies.put(key, document, before)))
     }
 
+    /// The domain configuration that serves `host`, as committed now.
+    pub(crate) async fn domain_configuration(
+        &self,
+        host: &HostName,
+    ) -> Result<Option<DomainConfigurationRecord>, Refusal> {
+        self.store.domain_configuration_of_host(host).await.map_err(|error| unavailable(&error))
+    }
+
     /// Forgets what `event` has made old.
     pub(crate) fn forget(&self, event: &Event) {
         match event {
@@ -112,6 +121,7 @@ impl Registry {
             Event::Certificate { .. }
             | Event::CertificatePolicies { .. }
             | Event::CertificateThings { .. }
+            | Event::DomainConfiguration { .. }
             | Event::AccessKeys { .. } => {}
         }
     }

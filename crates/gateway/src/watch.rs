@@ -80,7 +80,7 @@ impl Watch {
                     self.doubt(scope, principal);
                 }
             }
-            Event::Policy { .. } | Event::Thing { .. } => {}
+            Event::Policy { .. } | Event::Thing { .. } | Event::DomainConfiguration { .. } => {}
         }
     }
 

@@ -193,6 +193,11 @@ impl Certificate {
         self.extensions.may_sign_certificates
     }
 
+    /// Whether extendedKeyUsage, where there is one, lets the key serve TLS.
+    pub(crate) const fn may_serve_tls(&self) -> bool {
+        self.extensions.may_serve_tls
+    }
+
     /// What the issuer signed.
     pub(crate) fn tbs_der(&self) -> &[u8] {
         self.der.get(self.tbs.clone()).unwrap_or_default()

@@ -12,13 +12,15 @@ pub(crate) struct Extensions {
     pub(crate) is_ca: bool,
     /// There is no keyUsage, or it has keyCertSign.
     pub(crate) may_sign_certificates: bool,
+    /// There is no extendedKeyUsage, or it has serverAuth or any usage.
+    pub(crate) may_serve_tls: bool,
     /// The first critical extension that is unknown or unreadable.
     pub(crate) not_understood: Option<String>,
 }
 
 /// Reads them; the error is the extension that stands there twice.
 pub(crate) fn read(certificate: &X509Certificate<'_>) -> Result<Extensions, String> {
-    let mut read = Extensions { is_ca: false, may_sign_certificates: true, not_understood: None };
+    let mut read = Extensions { is_ca: false, may_sign_certificates: true, may_serve_tls: true, not_understood: None };
     let mut seen = BTreeSet::new();
     for extension in certificate.extensions() {
         if !seen.insert(extension.oid.as_bytes()) {
@@ -26,6 +28,7 @@ pub(crate) fn read(certificate: &X509Certificate<'_>) -> Result<Extensions, Stri
         }
         match extension.parsed_extension() {
             ParsedExtension::BasicConstraints(constraints) => read.is_ca = constraints.ca,
+            ParsedExtension::ExtendedKeyUsage(usage) => read.may_serve_tls = usage.server_auth || usage.any,
             ParsedExtension::KeyUsage(usage) => read.may_sign_certificates = usage.key_cert_sign(),
             _ => {}
         }

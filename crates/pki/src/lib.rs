@@ -6,7 +6,9 @@
 //! issuing key, [`issue`] makes device certificates, each recorded before it is signed. [`key_pair`] makes key pairs
 //! for those who have none, and [`seal`] encrypts the secrets that the store must hold.
 //!
-//! Private keys lie in one folder (`key_folder`) and leave this crate in two ways only: a device's pair, to the one
+//! [`server_bundles`] keeps the certificates and keys that operators bring for domains of their own.
+//!
+//! Private keys lie in one folder (`key_folder`), those that operators bring where they say, and leave this crate in two ways only: a device's pair, to the one
 //! who asked for it, and the server's, to the TLS stack.
 
 pub mod authority;
@@ -25,6 +27,9 @@ mod pem;
 pub mod public_key;
 pub mod random;
 pub mod seal;
+pub mod server_bundle;
+pub mod server_bundles;
 mod server_certificate;
+pub mod server_key;
 pub mod signature;
 mod signing_key;

@@ -1,10 +1,13 @@
 //! Configuration: one TOML file, every key also as an environment variable, some also as an option. Read in this one
 //! place. Later wins: default, file, variable, option.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use gatehouse_domain::domain_configuration::ServerCertificateArn;
+use gatehouse_domain::role_alias::RoleArn;
 use gatehouse_domain::scope::Region;
 use gatehouse_gateway::{RefusalStyle, SniPolicy};
 use gatehouse_store::StoreSettings;
@@ -39,6 +42,10 @@ pub(crate) struct Config {
     pub(crate) api: Api,
     /// The devices' TLS.
     pub(crate) tls: Tls,
+    /// Credentials for devices.
+    pub(crate) credentials: Credentials,
+    /// Server certificates for domains of customers', by their ARNs.
+    pub(crate) server_certificates: BTreeMap<ServerCertificateArn, ServerCertificate>,
     /// Logs.
     pub(crate) log: Log,
 }
@@ -94,6 +101,62 @@ pub(crate) struct Api {
 pub(crate) struct Tls {
     /// Whether a client may resume a session. Admission is asked all the same.
     pub(crate) resumption: bool,
+}
+
+/// Where devices get credentials: from roles that stand here, or from a security token service.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Credentials {
+    /// What each role may do, by its ARN.
+    pub(crate) roles: BTreeMap<RoleArn, Role>,
+    /// A security token service.
+    pub(crate) sts: Option<Sts>,
+}
+
+/// A role: the path of its policy alone, or with more.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Role {
+    /// The file with its policy.
+    Policy(PathBuf),
+    /// The file and what else there is to say.
+    Settings(RoleSettings),
+}
+
+/// A role.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RoleSettings {
+    /// The file with its policy, IAM-style.
+    pub(crate) policy: PathBuf,
+    /// The longest life of its credentials, in seconds.
+    pub(crate) max_session_secs: Option<u32>,
+}
+
+/// A security token service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sts {
+    /// `https://host` or `http://host:port`.
+    pub(crate) endpoint: String,
+    /// The Region that requests are signed for; the first of `regions` when absent.
+    pub(crate) region: Option<String>,
+    /// Our access key there.
+    pub(crate) access_key_id: String,
+    /// A file whose first line is its secret.
+    pub(crate) secret_access_key_file: PathBuf,
+    /// PEM file with the roots that an https endpoint is trusted by.
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// A server certificate.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServerCertificate {
+    /// PEM file with the chain, the server's certificate first.
+    pub(crate) certificate: PathBuf,
+    /// PEM file with the private key.
+    pub(crate) key: PathBuf,
 }
 
 /// Logs go to standard error.
@@ -182,6 +245,8 @@ impl Default for Config {
             listen: Listen::default(),
             api: Api::default(),
             tls: Tls::default(),
+            credentials: Credentials::default(),
+            server_certificates: BTreeMap::new(),
             log: Log::default(),
         }
     }
@@ -291,6 +356,12 @@ impl Config {
                 self.listen.api
             ));
         }
+        if self.credentials.sts.is_some() && !self.credentials.roles.is_empty() {
+            return refuse(
+                "credentials.roles and credentials.sts exclude each other: give one of them, whose roles devices get"
+                    .into(),
+            );
+        }
         Ok(())
     }
 }
@@ -309,7 +380,7 @@ fn one_line(error: &toml::de::Error) -> String {
 }
 
 /// Sections of the file; a variable `GATEHOUSE_LISTEN_API` stands for `api` in `[listen]`.
-const SECTIONS: [&str; 4] = ["listen", "api", "tls", "log"];
+const SECTIONS: [&[&str]; 5] = [&["listen"], &["api"], &["tls"], &["log"], &["credentials", "sts"]];
 
 fn apply_variable(table: &mut toml::Table, name: &str, value: &str) -> Result<(), ConfigError> {
     let Some(key) = name.strip_prefix("GATEHOUSE_") else { return Ok(()) };
@@ -317,21 +388,20 @@ fn apply_variable(table: &mut toml::Table, name: &str, value: &str) -> Result<()
         return Ok(());
     }
     let key = key.to_ascii_lowercase();
-    let section =
-        SECTIONS.iter().find_map(|section| key.strip_prefix(section)?.strip_prefix('_').map(|k| (*section, k)));
+    let section = SECTIONS
+        .iter()
+        .find_map(|section| Some((*section, key.strip_prefix(&section.join("_"))?.strip_prefix('_')?.to_owned())));
     let value = variable_value(&key, value);
-    match section {
-        None => {
-            table.insert(key, value);
-        }
-        Some((section, key)) => {
-            let entry = table.entry(section).or_insert_with(|| toml::Table::new().into());
-            let Some(inner) = entry.as_table_mut() else {
-                return Err(ConfigError(format!("{section} in the configuration file must be a section")));
-            };
-            inner.insert(key.to_owned(), value);
-        }
+    let (sections, key) = section.unwrap_or((&[], key));
+    let mut inner = table;
+    for section in sections {
+        let entry = inner.entry(*section).or_insert_with(|| toml::Table::new().into());
+        let Some(table) = entry.as_table_mut() else {
+            return Err(ConfigError(format!("{section} in the configuration file must be a section")));
+        };
+        inner = table;
     }
+    inner.insert(key, value);
     Ok(())
 }
 
@@ -369,6 +439,9 @@ mod tests {
                 ("GATEHOUSE_REGIONS", "us-east-1, us-west-2"),
                 ("GATEHOUSE_TLS_RESUMPTION", "true"),
                 ("GATEHOUSE_LISTEN_HTTPS", "off"),
+                ("GATEHOUSE_CREDENTIALS_STS_ENDPOINT", "http://127.0.0.1:9000"),
+                ("GATEHOUSE_CREDENTIALS_STS_ACCESS_KEY_ID", "AKIA"),
+                ("GATEHOUSE_CREDENTIALS_STS_SECRET_ACCESS_KEY_FILE", "secret"),
                 ("GATEHOUSE_BIN", "/x"),
                 ("HOME", "/root"),
             ],
@@ -380,12 +453,13 @@ mod tests {
         assert!(config.tls.resumption);
         assert!(config.listen.https.0.is_none());
         assert!(config.listen.alpn.0.is_some());
+        assert_eq!(config.credentials.sts.unwrap().endpoint, "http://127.0.0.1:9000");
     }
 
     #[test]
     fn bad_configuration_is_one_sentence_that_names_the_key() {
         type Case = (Option<&'static str>, &'static [(&'static str, &'static str)], &'static str);
-        let cases: [Case; 9] = [
+        let cases: [Case; 13] = [
             (Some("nope = 1"), &[], "nope"),
             (Some("[listen]\nmqqt = \"x\""), &[], "mqqt"),
             (Some("domain = "), &[], "gatehouse.toml"),
@@ -395,6 +469,17 @@ mod tests {
             (None, &[("GATEHOUSE_STORE", "mysql://x")], "store"),
             (None, &[("GATEHOUSE_REGIONS", "US EAST")], "US EAST"),
             (Some("[api]\ncertificate = \"x\""), &[], "api.key"),
+            (Some("[credentials.roles]\nreader = \"reader.json\""), &[], "role"),
+            (Some("[server_certificates]\nfleet = { certificate = \"a\", key = \"b\" }"), &[], "server certificate"),
+            (Some("[credentials.sts]\nendpoint = \"http://127.0.0.1\""), &[], "access_key_id"),
+            (
+                Some(
+                    "[credentials.roles]\n\"arn:aws:iam::000000000000:role/r\" = \"r.json\"\n[credentials.sts]\n\
+                     endpoint = \"http://127.0.0.1\"\naccess_key_id = \"a\"\nsecret_access_key_file = \"s\"",
+                ),
+                &[],
+                "exclude each other",
+            ),
         ];
         for (file, variables, named) in cases {
             let sentence = read(file, variables).unwrap_err();

@@ -5,11 +5,13 @@ mod client_files;
 mod clock;
 mod commands;
 mod config;
+mod credentials;
 mod failure;
 mod house;
 mod logging;
 mod metrics;
 mod serve;
+mod server_certificates;
 
 use std::process::ExitCode;
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gatehouse_control::call::House;
+use gatehouse_control::credentials::CredentialProvider;
 use gatehouse_control::door::Door;
 use gatehouse_control::key_pairs::KeyPairs;
 use gatehouse_control::page::MarkerKey;
@@ -15,6 +16,7 @@ use gatehouse_domain::scope::{AccountId, Scope};
 use gatehouse_domain::time::Timestamp;
 use gatehouse_gateway::{Gateway, GatewaySettings, Port, ServerChains};
 use gatehouse_pki::authority::{Authority, ServerKey};
+use gatehouse_pki::server_bundles::ServerBundles;
 use gatehouse_store::{DataDirLock, Store, lock_data_dir};
 use prometheus_client::registry::Registry;
 use rustls::ServerConfig;
@@ -27,9 +29,11 @@ use tokio::task::JoinSet;
 
 use crate::api::{self, Api};
 use crate::config::{Address, Config};
+use crate::credentials;
 use crate::failure::Failure;
 use crate::house::{self, Opened};
 use crate::metrics;
+use crate::server_certificates;
 
 /// RSA key pairs made ahead.
 const KEY_PAIRS: usize = 8;
@@ -42,6 +46,8 @@ pub(crate) struct Running {
     pub(crate) addresses: Addresses,
     gateway: Arc<Gateway>,
     store: Store,
+    /// What the devices' credential endpoint gives out.
+    _credentials: Arc<CredentialProvider>,
     tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
     _lock: DataDirLock,
@@ -77,11 +83,13 @@ pub(crate) async fn start(config: &Config) -> Result<Running, Failure> {
         alpn: alpn_listener.as_ref().map(local_address).transpose()?,
     };
     opened.client_files.set_endpoint(config, addresses.api)?;
+    let credentials = Arc::new(credentials::provider(config, &opened)?);
+    let certificates = Arc::new(server_certificates::open(config, opened.clock.now())?);
 
     let mut registry = Registry::default();
     metrics::register_store(&mut registry, &opened.store);
     let gateway = open_gateway(config, &opened, &mut registry).await?;
-    let api = open_api(config, &opened, registry, Arc::clone(&gateway))?;
+    let api = open_api(config, &opened, Arc::clone(&certificates), registry, Arc::clone(&gateway))?;
 
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -99,8 +107,12 @@ pub(crate) async fn start(config: &Config) -> Result<Running, Failure> {
     let renewal =
         renew_server_chains(config.clone(), opened.authority.clone(), Arc::clone(&opened.clock), Arc::clone(&gateway));
     tasks.spawn(until_stopped(Box::pin(renewal), stopped.clone()));
+    let following = server_certificates::follow(certificates, Arc::clone(&opened.clock));
+    tasks.spawn(until_stopped(Box::pin(following), stopped.clone()));
+    let pruning = credentials::prune(opened.store.clone(), Arc::clone(&opened.clock));
+    tasks.spawn(until_stopped(Box::pin(pruning), stopped.clone()));
     tasks.spawn(until_stopped(Box::pin(prune_log(opened.store.clone(), Arc::clone(&opened.clock))), stopped));
-    Ok(Running { addresses, gateway, store: opened.store, tasks, stop, _lock: lock })
+    Ok(Running { addresses, gateway, store: opened.store, _credentials: credentials, tasks, stop, _lock: lock })
 }
 
 impl Running {
@@ -132,7 +144,13 @@ async fn open_gateway(config: &Config, opened: &Opened, registry: &mut Registry)
         .map_err(|error| Failure::other(error.to_string()))
 }
 
-fn open_api(config: &Config, opened: &Opened, registry: Registry, gateway: Arc<Gateway>) -> Result<Arc<Api>, Failure> {
+fn open_api(
+    config: &Config,
+    opened: &Opened,
+    server_certificates: Arc<ServerBundles>,
+    registry: Registry,
+    gateway: Arc<Gateway>,
+) -> Result<Arc<Api>, Failure> {
     let mut registry = registry;
     let markers = opened.sealer.derive("list markers").map_err(|error| Failure::other(error.to_string()))?;
     let house = Arc::new(House {
@@ -142,6 +160,7 @@ fn open_api(config: &Config, opened: &Opened, registry: Registry, gateway: Arc<G
         sealer: opened.sealer.clone(),
         markers: MarkerKey::new(&markers),
         clock: Arc::clone(&opened.clock),
+        server_certificates,
         domain: config.domain.clone(),
         regions: config.regions.clone(),
     });

@@ -1,10 +1,15 @@
 //! Accounts and their access keys.
 
+use gatehouse_domain::certificate::CertificateId;
+use gatehouse_domain::policy::CredentialDevice;
 use gatehouse_domain::scope::AccountId;
 use gatehouse_domain::time::Timestamp;
 
-use crate::engine::{Row, params};
+use crate::engine::{Columns, Row, params};
 use crate::{Batch, Error, Store};
+
+/// Keys removed in one commit, so that pruning never holds up others for long.
+const PRUNED_AT_ONCE: i64 = 2_000;
 
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +37,8 @@ pub struct AccessKeyRecord {
     pub created_at: Timestamp,
     /// When it stops to be accepted.
     pub expires_at: Option<Timestamp>,
+    /// The device that it was given to.
+    pub device: Option<CredentialDevice>,
 }
 
 impl std::fmt::Debug for AccessKeyRecord {
@@ -49,8 +56,8 @@ impl std::fmt::Debug for AccessKeyRecord {
 macro_rules! select_keys {
     ($rest:literal) => {
         concat!(
-            "SELECT access_key_id, account, sealed_secret, session_token_sha256, policy, created_at, expires_at ",
-            "FROM access_keys ",
+            "SELECT access_key_id, account, sealed_secret, session_token_sha256, policy, created_at, expires_at, ",
+            "device_certificate_id, device_thing_name, device_thing_type_name FROM access_keys ",
             $rest
         )
     };
@@ -71,7 +78,15 @@ fn read_key(row: Row) -> Result<AccessKeyRecord, Error> {
         policy: columns.optional_text("policy")?,
         created_at: columns.time("created_at")?,
         expires_at: columns.optional_time("expires_at")?,
+        device: read_device(&mut columns)?,
     })
+}
+
+fn read_device(columns: &mut Columns) -> Result<Option<CredentialDevice>, Error> {
+    let certificate_id = columns.optional_digest("device_certificate_id")?.map(CertificateId::from_bytes);
+    let thing_name = columns.optional_parsed("device_thing_name")?;
+    let thing_type_name = columns.optional_parsed("device_thing_type_name")?;
+    Ok(certificate_id.map(|certificate_id| CredentialDevice { certificate_id, thing_name, thing_type_name }))
 }
 
 impl Store {
@@ -104,12 +119,35 @@ impl Store {
         self.row(select_keys!("WHERE access_key_id = $1"), &params![access_key_id]).await?.map(read_key).transpose()
     }
 
-    /// The access keys of an account, by id.
+    /// The access keys of an account, by id; without those that devices were given.
     ///
     /// # Errors
     /// [`Error::Unavailable`] or [`Error::Corrupt`].
     pub async fn access_keys(&self, account: AccountId) -> Result<Vec<AccessKeyRecord>, Error> {
-        self.list(select_keys!("WHERE account = $1 ORDER BY access_key_id"), &params![account], read_key).await
+        self.list(
+            select_keys!("WHERE account = $1 AND device_certificate_id IS NULL ORDER BY access_key_id"),
+            &params![account],
+            read_key,
+        )
+        .await
+    }
+
+    /// Removes access keys that ended before `before`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database cannot be written; what was removed until then is gone.
+    pub async fn prune_access_keys(&self, before: Timestamp) -> Result<(), Error> {
+        let probe = "SELECT access_key_id FROM access_keys WHERE expires_at < $1 LIMIT 1";
+        while self.row(probe, &params![before]).await?.is_some() {
+            let mut batch = Batch::new();
+            batch.write_any(
+                "DELETE FROM access_keys WHERE access_key_id IN (SELECT access_key_id FROM access_keys \
+                 WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+                params![before, PRUNED_AT_ONCE],
+            );
+            self.commit(batch, before).await?;
+        }
+        Ok(())
     }
 }
 
@@ -122,10 +160,12 @@ impl Batch {
 
     /// Adds an access key. Conflict when its id exists.
     pub fn insert_access_key(&mut self, record: &AccessKeyRecord) {
+        let device = record.device.as_ref();
         self.write(
             1,
             "INSERT INTO access_keys (access_key_id, account, sealed_secret, session_token_sha256, policy, created_at, \
-             expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+             expires_at, device_certificate_id, device_thing_name, device_thing_type_name) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             params![
                 &record.access_key_id,
                 record.account,
@@ -134,6 +174,9 @@ impl Batch {
                 record.policy.as_deref(),
                 record.created_at,
                 record.expires_at,
+                device.map(|device| device.certificate_id),
+                device.and_then(|device| device.thing_name.as_ref()),
+                device.and_then(|device| device.thing_type_name.as_ref()),
             ],
         );
     }

@@ -15,12 +15,16 @@ pub(crate) const SQLITE: &[Migration] = &[
     Migration { version: 1, sql: include_str!("../migrations/sqlite/0001_registry.sql") },
     Migration { version: 2, sql: include_str!("../migrations/sqlite/0002_authorities.sql") },
     Migration { version: 3, sql: include_str!("../migrations/sqlite/0003_sessions.sql") },
+    Migration { version: 4, sql: include_str!("../migrations/sqlite/0004_role_aliases.sql") },
+    Migration { version: 5, sql: include_str!("../migrations/sqlite/0005_domain_configurations.sql") },
 ];
 
 pub(crate) const POSTGRES: &[Migration] = &[
     Migration { version: 1, sql: include_str!("../migrations/postgres/0001_registry.sql") },
     Migration { version: 2, sql: include_str!("../migrations/postgres/0002_authorities.sql") },
     Migration { version: 3, sql: include_str!("../migrations/postgres/0003_sessions.sql") },
+    Migration { version: 4, sql: include_str!("../migrations/postgres/0004_role_aliases.sql") },
+    Migration { version: 5, sql: include_str!("../migrations/postgres/0005_domain_configurations.sql") },
 ];
 
 /// The steps that `applied` (version and text, in order) lacks.

@@ -34,7 +34,8 @@ const fn place(event: &Event) -> (AccountId, Option<Region>) {
         | Event::CertificatePolicies { scope, .. }
         | Event::CertificateThings { scope, .. }
         | Event::Policy { scope, .. }
-        | Event::Thing { scope, .. } => (scope.account, Some(scope.region)),
+        | Event::Thing { scope, .. }
+        | Event::DomainConfiguration { scope, .. } => (scope.account, Some(scope.region)),
         Event::AccessKeys { account } => (*account, None),
     }
 }

@@ -2,7 +2,7 @@
 //! [`Door::answer`]: claim, body, signature, route, input, permission, run, answer.
 
 mod account;
-mod authorize;
+pub(crate) mod authorize;
 mod bind;
 mod constraint;
 mod metrics;
@@ -149,6 +149,7 @@ impl Door {
             caller: Caller {
                 access_key_id: signer.access_key_id().to_owned(),
                 policy: signer.policy().cloned(),
+                device: signer.device().cloned(),
                 source_ip: arrived.peer.ip,
                 is_secure: arrived.peer.is_secure,
             },
@@ -159,7 +160,7 @@ impl Door {
         };
         let resource = (handler.resource)(&call, &input)?;
         trace.resource = Some(resource.clone());
-        authorize::authorize(&call, route.name, &resource)?;
+        authorize::authorize(&call, &format!("iot:{}", route.name), &resource)?;
 
         let outcome = run(&handler, &call, &input).await;
         trace.reads_only &= !call.has_committed.load(Ordering::Relaxed);

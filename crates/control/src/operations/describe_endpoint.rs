@@ -1,13 +1,12 @@
 //! DescribeEndpoint: the host name devices of the scope connect to. Made at the first call, stable from then on.
 
-use gatehouse_domain::endpoint::{EndpointName, EndpointPrefix, EndpointType};
-use gatehouse_store::Batch;
+use gatehouse_domain::endpoint::EndpointType;
 use serde::{Deserialize, Serialize};
 
+use super::domain_configuration::endpoint_host;
 use crate::call::Call;
 use crate::error::Error;
 use crate::operation::Operation;
-use crate::random::random;
 
 /// The operation.
 pub struct DescribeEndpoint;
@@ -42,17 +41,6 @@ impl Operation for DescribeEndpoint {
                 Error::invalid(format!("the endpoint type '{text}' is unknown: use one of {known}"))
             })?,
         };
-        let prefix = match call.store().endpoint_prefix(call.scope).await? {
-            Some(prefix) => prefix,
-            None => {
-                let prefix = EndpointPrefix::from_random(random()?);
-                let mut batch = Batch::new();
-                batch.insert_endpoint_prefix(call.scope, &prefix);
-                call.commit(batch).await?;
-                prefix
-            }
-        };
-        let name = EndpointName { endpoint_type, prefix, region: call.scope.region };
-        Ok(Output { endpoint_address: name.host(&call.house.domain) })
+        Ok(Output { endpoint_address: endpoint_host(call, endpoint_type).await? })
     }
 }

@@ -3,9 +3,11 @@
 use crate::operation::Handler;
 
 mod ca_registration;
+mod domain_configuration;
 mod issue;
 mod policy_attachment;
 mod resource_tags;
+mod role_of_alias;
 mod thing_attachment;
 mod thing_configuration;
 mod transfer;
@@ -29,19 +31,25 @@ operations! {
     attach_thing_principal::AttachThingPrincipal,
     cancel_certificate_transfer::CancelCertificateTransfer,
     create_certificate_from_csr::CreateCertificateFromCsr,
+    create_domain_configuration::CreateDomainConfiguration,
     create_keys_and_certificate::CreateKeysAndCertificate,
     create_policy::CreatePolicy,
     create_policy_version::CreatePolicyVersion,
+    create_role_alias::CreateRoleAlias,
     create_thing::CreateThing,
     delete_ca_certificate::DeleteCACertificate,
     delete_certificate::DeleteCertificate,
+    delete_domain_configuration::DeleteDomainConfiguration,
     delete_policy::DeletePolicy,
     delete_policy_version::DeletePolicyVersion,
     delete_registration_code::DeleteRegistrationCode,
+    delete_role_alias::DeleteRoleAlias,
     delete_thing::DeleteThing,
     describe_ca_certificate::DescribeCACertificate,
     describe_certificate::DescribeCertificate,
+    describe_domain_configuration::DescribeDomainConfiguration,
     describe_endpoint::DescribeEndpoint,
+    describe_role_alias::DescribeRoleAlias,
     describe_thing::DescribeThing,
     detach_policy::DetachPolicy,
     detach_principal_policy::DetachPrincipalPolicy,
@@ -54,6 +62,7 @@ operations! {
     list_ca_certificates::ListCACertificates,
     list_certificates::ListCertificates,
     list_certificates_by_ca::ListCertificatesByCA,
+    list_domain_configurations::ListDomainConfigurations,
     list_outgoing_certificates::ListOutgoingCertificates,
     list_policies::ListPolicies,
     list_policy_principals::ListPolicyPrincipals,
@@ -61,6 +70,7 @@ operations! {
     list_principal_policies::ListPrincipalPolicies,
     list_principal_things::ListPrincipalThings,
     list_principal_things_v2::ListPrincipalThingsV2,
+    list_role_aliases::ListRoleAliases,
     list_tags_for_resource::ListTagsForResource,
     list_targets_for_policy::ListTargetsForPolicy,
     list_thing_principals::ListThingPrincipals,
@@ -77,6 +87,8 @@ operations! {
     untag_resource::UntagResource,
     update_ca_certificate::UpdateCACertificate,
     update_certificate::UpdateCertificate,
+    update_domain_configuration::UpdateDomainConfiguration,
+    update_role_alias::UpdateRoleAlias,
     update_thing::UpdateThing,
 }
 

@@ -1,15 +1,16 @@
-//! Which resource a tag operation speaks of, and the tags it has. In this release policies and CA certificates are the
-//! only resources that carry tags and exist.
+//! Which resource a tag operation speaks of, and the tags it has. Of the
+//! kinds that carry tags, policies, CA certificates, role aliases and domain configurations exist in this release.
 
 use gatehouse_domain::arn::{Arn, Resource};
-use gatehouse_domain::name::PolicyName;
+use gatehouse_domain::name::{DomainConfigurationName, PolicyName, RoleAliasName};
 use gatehouse_domain::tag::is_taggable;
 use gatehouse_store::{Batch, CaCertificateRecord, TagsRecord};
 
 use super::ca_registration::ca_arn;
+use super::domain_configuration;
 use crate::call::Call;
 use crate::error::Error;
-use crate::wire::unknown_policy;
+use crate::wire::{unknown_policy, unknown_role_alias};
 
 /// An existing resource and its tags.
 pub(super) struct Tagged {
@@ -22,6 +23,8 @@ pub(super) struct Tagged {
 enum Existing {
     Policy(PolicyName),
     CaCertificate(CaCertificateRecord),
+    RoleAlias(RoleAliasName),
+    DomainConfiguration(DomainConfigurationName),
 }
 
 impl Tagged {
@@ -30,6 +33,8 @@ impl Tagged {
         match &self.existing {
             Existing::Policy(name) => batch.require_policy(self.arn.scope, name),
             Existing::CaCertificate(record) => batch.require_ca_certificate(record),
+            Existing::RoleAlias(alias) => batch.require_role_alias(self.arn.scope, alias),
+            Existing::DomainConfiguration(name) => batch.require_domain_configuration(self.arn.scope, name),
         }
     }
 }
@@ -60,6 +65,17 @@ async fn existing(call: &Call, arn: &Arn) -> Result<Existing, Error> {
         Resource::Policy(name) => {
             let policy = call.store().policy(call.scope, name).await?.ok_or_else(|| unknown_policy(name))?;
             Ok(Existing::Policy(policy.name))
+        }
+        Resource::RoleAlias(alias) => {
+            let record = call.store().role_alias(call.scope, alias).await?.ok_or_else(|| unknown_role_alias(alias))?;
+            Ok(Existing::RoleAlias(record.alias))
+        }
+        Resource::Other(text) if let Some(name) = domain_configuration::name_in(text) => {
+            if domain_configuration::arn(call.scope, &name) != *arn {
+                return Err(unknown(arn));
+            }
+            let record = call.store().domain_configuration(call.scope, &name).await?.ok_or_else(|| unknown(arn))?;
+            Ok(Existing::DomainConfiguration(record.name))
         }
         Resource::Other(text) => {
             let id = text.strip_prefix("cacert/").and_then(|id| id.parse().ok());

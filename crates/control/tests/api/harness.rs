@@ -24,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use crate::client::{Api, Credentials};
+use crate::server_certificates::Folder;
 
 /// Makes a test of each function for each engine.
 macro_rules! on_both_engines {
@@ -57,6 +58,10 @@ pub(crate) const OTHER_REGION: &str = "eu-west-1";
 pub(crate) struct TestClock(AtomicI64);
 
 impl TestClock {
+    pub(crate) const fn at(now: Timestamp) -> Self {
+        Self(AtomicI64::new(now.as_millis()))
+    }
+
     pub(crate) fn advance_ms(&self, millis: i64) {
         self.0.fetch_add(millis, Ordering::SeqCst);
     }
@@ -114,6 +119,8 @@ fn unique() -> String {
 
 /// A running house.
 pub(crate) struct Running {
+    /// The files behind the house's server certificates.
+    pub(crate) server_certificates: Folder,
     pub(crate) house: Arc<House>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) address: SocketAddr,
@@ -130,7 +137,8 @@ impl Drop for Running {
 
 async fn open(store: Store) -> Api {
     let (authority, sealer) = tokio::task::block_in_place(|| LazyLock::force(&KEYS)).clone();
-    let clock = Arc::new(TestClock(AtomicI64::new(NOW.as_millis())));
+    let clock = Arc::new(TestClock::at(NOW));
+    let server_certificates = Folder::new();
     let house = Arc::new(House {
         store,
         authority,
@@ -138,13 +146,14 @@ async fn open(store: Store) -> Api {
         sealer,
         markers: MarkerKey::new(&[7; 32]),
         clock: Arc::<TestClock>::clone(&clock),
+        server_certificates: Arc::new(server_certificates.open()),
         domain: "iot.test".to_owned(),
         regions: vec![REGION.parse().unwrap(), OTHER_REGION.parse().unwrap()],
     });
     let door = Arc::new(Door::new(Arc::clone(&house), &mut Registry::default()));
     let (address, plain) = serve(Arc::clone(&door), false).await;
     let (secure_address, secure) = serve(door, true).await;
-    let running = Running { house, clock, address, secure_address, listeners: [plain, secure] };
+    let running = Running { server_certificates, house, clock, address, secure_address, listeners: [plain, secure] };
     let credentials = running.account(ACCOUNT).await;
     Api::new(running, credentials)
 }

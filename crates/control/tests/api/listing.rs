@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::client::{Api, Ask, Certificate, encoded};
 use crate::harness::{OTHER_REGION, on_both_engines};
@@ -61,7 +61,7 @@ impl Listing {
     }
 }
 
-/// Seven policies, certificates and things, three of each made in the same millisecond, all attached to the first of
+/// Seven policies, certificates, things and role aliases, three of each made in the same millisecond, all attached to the first of
 /// the others.
 async fn registry(api: &Api) -> Vec<Certificate> {
     let mut certificates = Vec::new();
@@ -69,6 +69,8 @@ async fn registry(api: &Api) -> Vec<Certificate> {
         certificates.push(api.certificate().await);
         api.policy(&format!("p{}", 6 - number)).await;
         api.thing(&format!("t{}", 6 - number)).await;
+        let role = json!({ "roleArn": "arn:aws:iam::123456789012:role/r" });
+        api.post(format!("/role-aliases/a{number}")).json(role).quietly().ok().await;
         if number >= 3 {
             api.clock().advance_ms(1);
         }
@@ -117,6 +119,7 @@ fn listings(api: &Api, certificate: &Certificate) -> Vec<Listing> {
         marker("GET", "/policies", "policies", None, true),
         marker("GET", "/policy-principals", "principals", of_policy, true),
         marker("GET", "/principal-policies", "policies", principal("x-amzn-iot-principal"), true),
+        marker("GET", "/role-aliases", "roleAliases", None, true),
         marker("POST", "/policy-targets/p0", "targets", None, false),
         marker("POST", &attached, "policies", None, false),
         token("/things", "things", None),

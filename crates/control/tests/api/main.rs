@@ -18,6 +18,7 @@
 mod authority;
 mod ca_certificates;
 mod client;
+mod credentials;
 mod door;
 mod events;
 mod harness;
@@ -25,6 +26,7 @@ mod listing;
 mod model;
 mod races;
 mod samples;
+mod server_certificates;
 mod tenants;
 mod transcript;
 mod transfers;
@@ -40,19 +42,25 @@ operations!(
     attach_thing_principal,
     cancel_certificate_transfer,
     create_certificate_from_csr,
+    create_domain_configuration,
     create_keys_and_certificate,
     create_policy,
     create_policy_version,
+    create_role_alias,
     create_thing,
     delete_ca_certificate,
     delete_certificate,
+    delete_domain_configuration,
     delete_policy,
     delete_policy_version,
     delete_registration_code,
+    delete_role_alias,
     delete_thing,
     describe_ca_certificate,
     describe_certificate,
+    describe_domain_configuration,
     describe_endpoint,
+    describe_role_alias,
     describe_thing,
     detach_policy,
     detach_principal_policy,
@@ -65,6 +73,7 @@ operations!(
     list_ca_certificates,
     list_certificates,
     list_certificates_by_ca,
+    list_domain_configurations,
     list_outgoing_certificates,
     list_policies,
     list_policy_principals,
@@ -72,6 +81,7 @@ operations!(
     list_principal_policies,
     list_principal_things,
     list_principal_things_v2,
+    list_role_aliases,
     list_tags_for_resource,
     list_targets_for_policy,
     list_thing_principals,
@@ -88,5 +98,7 @@ operations!(
     untag_resource,
     update_ca_certificate,
     update_certificate,
+    update_domain_configuration,
+    update_role_alias,
     update_thing,
 );

@@ -204,14 +204,30 @@ impl Context for ConnectionContext<'_> {
             Key::EpochTime => ContextValue::computed(&self.now.as_secs()),
             // Devices come in through TLS or not at all.
             Key::SecureTransport => ContextValue::yes_or_no(true),
-            Key::PrincipalAccount | Key::RequestedRegion | Key::Other(_) => ContextValue::Absent,
+            Key::PrincipalAccount
+            | Key::RequestedRegion
+            | Key::CredentialsThingName
+            | Key::CredentialsThingTypeName
+            | Key::CredentialsCertificateId
+            | Key::Other(_) => ContextValue::Absent,
         }
     }
 }
 
+/// The device that temporary credentials were given to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialDevice {
+    /// The certificate that it showed.
+    pub certificate_id: CertificateId,
+    /// The thing that it named, which its certificate is attached to.
+    pub thing_name: Option<ThingName>,
+    /// The type of that thing.
+    pub thing_type_name: Option<ThingName>,
+}
+
 /// The context of a call of the control API, for the policy of an access key.
 #[derive(Clone, Copy, Debug)]
-pub struct CallContext {
+pub struct CallContext<'a> {
     /// The tenant of the caller and the Region called.
     pub scope: Scope,
     /// The caller's address.
@@ -220,9 +236,11 @@ pub struct CallContext {
     pub secure_transport: bool,
     /// The present.
     pub now: Timestamp,
+    /// The device that the key was given to.
+    pub device: Option<&'a CredentialDevice>,
 }
 
-impl Context for CallContext {
+impl Context for CallContext<'_> {
     fn value(&self, key: &Key) -> ContextValue<'_> {
         match key {
             Key::SourceIp => source_ip(self.source_ip),
@@ -231,6 +249,15 @@ impl Context for CallContext {
             Key::SecureTransport => ContextValue::yes_or_no(self.secure_transport),
             Key::PrincipalAccount => ContextValue::of(Some(self.scope.account.as_str())),
             Key::RequestedRegion => ContextValue::of(Some(self.scope.region.as_str())),
+            Key::CredentialsThingName => {
+                ContextValue::of(self.device.and_then(|device| device.thing_name.as_ref()).map(ThingName::as_str))
+            }
+            Key::CredentialsThingTypeName => {
+                ContextValue::of(self.device.and_then(|device| device.thing_type_name.as_ref()).map(ThingName::as_str))
+            }
+            Key::CredentialsCertificateId => {
+                self.device.map_or(ContextValue::Absent, |device| ContextValue::computed(&device.certificate_id))
+            }
             _ => ContextValue::Absent,
         }
     }

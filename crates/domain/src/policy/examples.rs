@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::{
     AlternativeNameKind, CallContext, CertificateNames, ConnectAttributes, ConnectionContext, ConnectionFacts, Context,
-    ContextValue, Decision, Key, NameAttribute, PolicyDocument, Request, ThingFacts, Verdict, evaluate, explain,
+    ContextValue, CredentialDevice, Decision, Key, NameAttribute, PolicyDocument, Request, ThingFacts, Verdict,
+    evaluate, explain,
 };
 use crate::certificate::CertificateId;
 use crate::client_id::ClientId;
@@ -386,10 +387,46 @@ fn access_keys_are_judged_by_the_same_engine() {
             "Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.0/8"},"StringEquals":{"aws:RequestedRegion":"us-east-1"}}}"#,
     );
     let scope = Scope::new(AccountId::FIRST, "us-east-1".parse().unwrap());
-    let local = CallContext { scope, source_ip: "127.0.0.1".parse().ok(), secure_transport: false, now: NOW };
+    let local =
+        CallContext { scope, source_ip: "127.0.0.1".parse().ok(), secure_transport: false, now: NOW, device: None };
     let remote = CallContext { source_ip: "192.0.2.1".parse().ok(), ..local };
     let decide = |action, context: &CallContext| evaluate([&document], &Request { action, resource: "*", context });
     assert_eq!(decide("iot:ListThings", &local), Decision::Allowed);
     assert_eq!(decide("iot:DeleteThing", &local), Decision::ImplicitDeny);
     assert_eq!(decide("iot:ListThings", &remote), Decision::ImplicitDeny);
+}
+
+#[test]
+fn the_policy_of_a_role_knows_the_device_that_uses_it() {
+    let document = policy(
+        r#"{"Effect":"Allow","Action":"iot:DescribeThing",
+            "Resource":"arn:aws:iot:us-east-1:000000000000:thing/${credentials-iot:ThingName}"},
+           {"Effect":"Allow","Action":"iot:ListThings","Resource":"*",
+            "Condition":{"StringEquals":{"credentials-iot:ThingTypeName":"meter"}}},
+           {"Effect":"Allow","Action":"iot:DescribeCertificate",
+            "Resource":"arn:aws:iot:us-east-1:000000000000:cert/${credentials-iot:AwsCertificateId}"}"#,
+    );
+    let scope = Scope::new(AccountId::FIRST, "us-east-1".parse().unwrap());
+    let id = CertificateId::from_bytes([0xab; 32]);
+    let meter = CredentialDevice {
+        certificate_id: id,
+        thing_name: "meter-7".parse().ok(),
+        thing_type_name: "meter".parse().ok(),
+    };
+    let unnamed = CredentialDevice { certificate_id: id, thing_name: None, thing_type_name: None };
+    let of_meter = format!("arn:aws:iot:us-east-1:000000000000:cert/{id}");
+    // For a device that named its thing, for one that did not, and for a key that is no device's.
+    for (action, resource, allowed) in [
+        ("iot:DescribeThing", "arn:aws:iot:us-east-1:000000000000:thing/meter-7", [true, false, false]),
+        ("iot:DescribeThing", "arn:aws:iot:us-east-1:000000000000:thing/meter-8", [false, false, false]),
+        ("iot:DescribeThing", "arn:aws:iot:us-east-1:000000000000:thing/", [false, false, false]),
+        ("iot:ListThings", "*", [true, false, false]),
+        ("iot:DescribeCertificate", &of_meter, [true, true, false]),
+    ] {
+        for (device, allowed) in [Some(&meter), Some(&unnamed), None].into_iter().zip(allowed) {
+            let context = CallContext { scope, source_ip: None, secure_transport: true, now: NOW, device };
+            let decision = evaluate([&document], &Request { action, resource, context: &context });
+            assert_eq!(decision.is_allowed(), allowed, "{action} {resource} {device:?}");
+        }
+    }
 }

@@ -50,6 +50,12 @@ pub enum Key {
     PrincipalAccount,
     /// `aws:RequestedRegion`
     RequestedRegion,
+    /// `credentials-iot:ThingName`
+    CredentialsThingName,
+    /// `credentials-iot:ThingTypeName`
+    CredentialsThingTypeName,
+    /// `credentials-iot:AwsCertificateId`
+    CredentialsCertificateId,
     /// Any other well-formed name. No context of ours has a value for it.
     Other(Box<str>),
 }
@@ -87,7 +93,7 @@ pub enum Selection {
 #[error("not a context key: a name like iot:ClientId is needed")]
 pub struct InvalidKey;
 
-static SIMPLE: [(&str, Key); 19] = [
+static SIMPLE: [(&str, Key); 22] = [
     ("iot:ClientId", Key::ClientId),
     ("aws:SourceIp", Key::SourceIp),
     ("iot:DomainName", Key::DomainName),
@@ -107,6 +113,9 @@ static SIMPLE: [(&str, Key); 19] = [
     ("aws:SecureTransport", Key::SecureTransport),
     ("aws:PrincipalAccount", Key::PrincipalAccount),
     ("aws:RequestedRegion", Key::RequestedRegion),
+    ("credentials-iot:ThingName", Key::CredentialsThingName),
+    ("credentials-iot:ThingTypeName", Key::CredentialsThingTypeName),
+    ("credentials-iot:AwsCertificateId", Key::CredentialsCertificateId),
 ];
 const ATTRIBUTES: &str = "iot:Connection.Thing.Attributes[";
 const CERTIFICATE: &str = "iot:Certificate.";

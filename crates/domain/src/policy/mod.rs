@@ -32,7 +32,8 @@ pub use certificate_names::{
     AlternativeNameKind, AlternativeNames, CertificateNames, DistinguishedName, NameAttribute,
 };
 pub use context::{
-    CallContext, ConnectAttributes, ConnectionContext, ConnectionFacts, Context, ContextValue, NoContext, ThingFacts,
+    CallContext, ConnectAttributes, ConnectionContext, ConnectionFacts, Context, ContextValue, CredentialDevice,
+    NoContext, ThingFacts,
 };
 pub use document::{InvalidPolicy, PolicyDocument};
 pub use evaluate::{Decision, Explanation, Request, Verdict, evaluate, explain};

@@ -6,6 +6,7 @@ use gatehouse_broker::Mailbox;
 use gatehouse_control::query::Query;
 use gatehouse_control::sigv4::{SigV4Error, is_signature_parameter, normalised_path};
 use gatehouse_control::verifier::{Unverified, VerifiedCaller};
+use gatehouse_domain::domain_configuration::Entrance;
 use gatehouse_domain::limits;
 use gatehouse_domain::refusal::Refusal;
 use http::request;
@@ -57,7 +58,7 @@ impl Connection {
             return self.to_websocket(head, on_upgrade, caller, endpoint);
         }
         let Route { operation, labels } = route?;
-        if !operation.endpoints.contains(&endpoint.endpoint_type) {
+        if !operation.endpoints.contains(&endpoint.endpoint_type) || !endpoint.access.lets_in(Entrance::SignedHttps) {
             return Err(wrong_endpoint(operation.name));
         }
         let run = operation.run.ok_or_else(|| not_implemented(operation.name))?;
@@ -99,7 +100,7 @@ impl Connection {
         caller: VerifiedCaller,
         endpoint: Endpoint,
     ) -> Result<Reply, Failure> {
-        if !endpoint.endpoint_type.serves_mqtt() {
+        if !endpoint.serves_mqtt_by(Entrance::SignedMqttWss) {
             return Err(wrong_endpoint("MQTT over WebSocket"));
         }
         let response = upgrade::accept(head)?;

@@ -1,12 +1,16 @@
 //! The host name of the ClientHello picks the scope, and under which policy something else can stand for it.
 
 use gatehouse_domain::certificate::CertificateMode;
+use gatehouse_domain::domain_configuration::{
+    Access, ApplicationProtocol, AuthenticationType, DomainConfigurationStatus, DomainType,
+};
 use gatehouse_domain::endpoint::EndpointType;
 use gatehouse_domain::scope::Scope;
+use gatehouse_domain::security_policy::SecurityPolicy;
 use gatehouse_gateway::SniPolicy;
-use gatehouse_store::CertificateRecord;
+use gatehouse_store::{CertificateRecord, DomainConfigurationRecord};
 
-use crate::harness::{Answer, Call, Device, Gate, Key, Registrar, Setup, home, host, host_of_type, other};
+use crate::harness::{Answer, Call, Device, Gate, Key, NOW, Registrar, Setup, home, host, host_of_type, other};
 
 fn abroad() -> Scope {
     Scope::new(home().account, "eu-central-1".parse().unwrap())
@@ -30,7 +34,15 @@ async fn with_policy(sni: SniPolicy) -> Gate {
 
 /// The label of the refusal, or `None` for a device that was let in.
 async fn outcome(gate: &Gate, call: Call) -> Option<&'static str> {
-    let labels = ["sni-missing", "sni-unknown", "sni-only", "not-registered", "wrong-endpoint", "foreign-session"];
+    let labels = [
+        "sni-missing",
+        "sni-unknown",
+        "sni-only",
+        "not-registered",
+        "wrong-endpoint",
+        "foreign-session",
+        "domain-disabled",
+    ];
     let before = labels.map(|label| gate.refusals(label));
     match call.connect("dev").await {
         Answer::Accepted(mut client) => {
@@ -149,4 +161,52 @@ async fn endpoints_of_other_services_do_not_speak_mqtt() {
             Some(_) => assert_eq!(told.refused(), [0x20, 2, 0, 5]),
         }
     }
+}
+
+#[tokio::test]
+async fn a_domain_configuration_is_an_endpoint_while_it_is_enabled_and_serves_mqtt() {
+    use ApplicationProtocol::{Https, SecureMqtt};
+    use DomainConfigurationStatus::{Disabled, Enabled};
+
+    let gate = with_policy(SniPolicy::Required).await;
+    let x509 = |protocol| Access::new(AuthenticationType::AwsX509, protocol).unwrap();
+    for (name, access, status) in [
+        ("open", Access::DEFAULT, Enabled),
+        ("mqtt", x509(SecureMqtt), Enabled),
+        ("https", x509(Https), Enabled),
+        ("off", Access::DEFAULT, Disabled),
+    ] {
+        let record = DomainConfigurationRecord {
+            scope: home(),
+            name: name.parse().unwrap(),
+            arn_id: "a1b2c".into(),
+            domain_type: DomainType::CustomerManaged,
+            domain_name: format!("{name}.example.com").parse().ok(),
+            server_certificate_arn: None,
+            security_policy: SecurityPolicy::default(),
+            access,
+            status,
+            status_changed_at: NOW,
+            generation_id: name.into(),
+            created_at: NOW,
+            last_modified_at: NOW,
+        };
+        gate.registrar.write(|batch| batch.insert_domain_configuration(&record)).await;
+    }
+    // SNI_ONLY: only the name of an endpoint lets it in; and a stranger's device is not this account's.
+    let ours = registered(&gate, &[(home(), CertificateMode::SniOnly)]).await;
+    let strangers = registered(&gate, &[(other(), CertificateMode::Default)]).await;
+    for (host, expected) in [
+        ("open.example.com", None),
+        ("OPEN.example.com", None),
+        ("mqtt.example.com", None),
+        ("https.example.com", Some("wrong-endpoint")),
+        ("off.example.com", Some("domain-disabled")),
+        ("none.example.com", Some("sni-only")),
+    ] {
+        let call = gate.call(&ours).at(host);
+        assert_eq!(outcome(&gate, call).await, expected, "{host}");
+    }
+    let call = gate.call(&strangers).at("open.example.com");
+    assert_eq!(outcome(&gate, call).await, Some("not-registered"));
 }

@@ -17,6 +17,7 @@ mod csr;
 mod issue;
 mod key_pair;
 mod seal;
+mod server_bundle;
 
 use gatehouse_domain::time::Timestamp;
 use gatehouse_pki::certificate::Certificate;

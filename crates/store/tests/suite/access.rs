@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use gatehouse_domain::arn::Arn;
+use gatehouse_domain::policy::CredentialDevice;
 use gatehouse_domain::scope::AccountId;
+use gatehouse_domain::time::Timestamp;
 use gatehouse_store::{AccessKeyRecord, AccountRecord, Batch, Error, IssuanceRecord};
 
 use crate::harness::{Db, NOW, id, on_both_engines, other_scope, policy_name, scope};
@@ -11,6 +13,8 @@ use crate::harness::{Db, NOW, id, on_both_engines, other_scope, policy_name, sco
 on_both_engines!(
     an_account_is_made_once,
     access_keys_live_and_die,
+    keys_of_devices_are_found_and_not_listed,
+    keys_that_ended_are_pruned,
     tags_change_only_as_they_were_read,
     a_prefix_stands_for_one_scope,
     a_setting_is_made_up_once,
@@ -37,6 +41,7 @@ async fn access_keys_live_and_die(db: Db) {
         policy: None,
         created_at: NOW,
         expires_at: None,
+        device: None,
     };
     let temporary = AccessKeyRecord {
         access_key_id: "AKIA1".into(),
@@ -57,6 +62,50 @@ async fn access_keys_live_and_die(db: Db) {
     assert_eq!(db.write(|batch| batch.delete_access_key(&plain)).await, Err(Error::Conflict));
     assert_eq!(db.store.access_keys(scope().account).await, Ok(vec![temporary.clone()]));
     assert!(!format!("{temporary:?}").contains("255"));
+}
+
+fn key_of_device(name: &str, expires_at: Timestamp) -> AccessKeyRecord {
+    AccessKeyRecord {
+        access_key_id: name.into(),
+        account: scope().account,
+        sealed_secret: vec![1],
+        session_token_sha256: Some([9; 32]),
+        policy: Some("{}".into()),
+        created_at: NOW,
+        expires_at: Some(expires_at),
+        device: Some(CredentialDevice { certificate_id: id(7), thing_name: None, thing_type_name: None }),
+    }
+}
+
+async fn keys_of_devices_are_found_and_not_listed(db: Db) {
+    let unnamed = key_of_device("ASIA1", NOW);
+    let device = CredentialDevice {
+        certificate_id: id(8),
+        thing_name: "meter-7".parse().ok(),
+        thing_type_name: "meter".parse().ok(),
+    };
+    let named = AccessKeyRecord { device: Some(device), ..key_of_device("ASIA2", NOW) };
+    for key in [&unnamed, &named] {
+        db.write(|batch| batch.insert_access_key(key)).await.unwrap();
+        assert_eq!(db.store.access_key(&key.access_key_id).await, Ok(Some(key.clone())));
+    }
+    assert_eq!(db.store.access_keys(scope().account).await, Ok(vec![]));
+    db.write(|batch| batch.delete_access_key(&named)).await.unwrap();
+    assert_eq!(db.store.access_key("ASIA2").await, Ok(None));
+}
+
+async fn keys_that_ended_are_pruned(db: Db) {
+    for number in 0..5 {
+        let key = key_of_device(&format!("ASIA{number}"), NOW.plus_millis(number));
+        db.write(|batch| batch.insert_access_key(&key)).await.unwrap();
+    }
+    let lasting = AccessKeyRecord { expires_at: None, ..key_of_device("AKIA", NOW) };
+    db.write(|batch| batch.insert_access_key(&lasting)).await.unwrap();
+    db.store.prune_access_keys(NOW.plus_millis(3)).await.unwrap();
+    assert_eq!(db.number("SELECT COUNT(*) FROM access_keys").await, 3);
+    assert_eq!(db.store.access_key("ASIA2").await, Ok(None));
+    assert!(db.store.access_key("ASIA3").await.unwrap().is_some());
+    assert!(db.store.access_key("AKIA").await.unwrap().is_some());
 }
 
 async fn tags_change_only_as_they_were_read(db: Db) {

@@ -35,7 +35,7 @@ pub(crate) use on_both_engines;
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 /// The tables of the registry.
-pub(crate) const TABLES: [&str; 27] = [
+pub(crate) const TABLES: [&str; 30] = [
     "accounts",
     "access_keys",
     "certificates",
@@ -63,6 +63,9 @@ pub(crate) const TABLES: [&str; 27] = [
     "retained_messages",
     "retained_counts",
     "shared_groups",
+    "role_aliases",
+    "scope_counts",
+    "domain_configurations",
 ];
 
 /// An open store on a database of its own.
