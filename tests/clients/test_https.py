@@ -167,12 +167,24 @@ def test_a_change_of_policy_holds_for_the_next_request_of_an_open_connection(acc
         assert connection.request("POST", "/topics/a", b"x").status == 200
 
 
-def test_retaining_needs_its_own_permission_and_is_told_to_be_missing(account):
-    device = account.new_device(allowing(("iot:Publish", "topic/a")))
-    assert request(account, device, "POST", "/topics/a?retain=true", b"x").error == "ForbiddenException"
-    answer = request(account, account.new_device(), "POST", "/topics/a?retain=TRUE", b"x")
-    assert (answer.status, answer.error) == (501, "NotImplementedException")
-    assert "retain" in answer.message
+def test_a_message_is_retained_with_permission_and_forgotten_by_an_empty_one(account):
+    topic = "https/retained"
+    device = account.new_device(allowing(("iot:Publish", f"topic/{topic}")))
+    refused = request(account, device, "POST", f"/topics/{topic}?retain=true", b"x")
+    assert (refused.status, refused.error) == (403, "ForbiddenException")
+    assert "iot:RetainPublish" in refused.message
+    device = account.new_device(allowing(("iot:Publish", f"topic/{topic}"), ("iot:RetainPublish", f"topic/{topic}")))
+    assert request(account, device, "POST", f"/topics/{topic}?retain=TRUE&qos=1", b"kept").status == 200
+    with Client(account, account.new_device(), "late") as late:
+        late.subscribe(topic)
+        message = late.receive()
+        assert (message.payload, message.retain) == (b"kept", True)
+    assert request(account, device, "POST", f"/topics/{topic}?retain=true").status == 200
+    with Client(account, account.new_device(), "later") as later:
+        later.subscribe(topic)
+        assert request(account, device, "POST", f"/topics/{topic}", b"fresh").status == 200
+        message = later.receive()
+        assert (message.payload, message.retain) == (b"fresh", False)
 
 
 @pytest.mark.parametrize("topic", ["$aws/events/presence/connected/x", "$aws/things/t/shadow/update", "$mine"])
@@ -185,10 +197,7 @@ def test_methods_paths_and_what_is_not_here_yet_are_told_apart(account, device):
     answer = request(account, device, "GET", "/topics/a")
     assert (answer.status, answer.error, answer.headers["allow"]) == (405, "MethodNotAllowedException", "POST")
     for method, target, name in [
-        ("GET", "/retainedMessage/a", "GetRetainedMessage"),
-        ("DELETE", "/connections/c", "DeleteConnection"),
-        ("GET", "/connections/a%2Fsubscriptions", "GetConnection"),
-        ("GET", "/connections/a/subscriptions", "ListSubscriptions"),
+        ("POST", "/things/t/shadow", "UpdateThingShadow"),
         ("GET", "/things/t/shadow?name=x", "GetThingShadow"),
         ("GET", "/things/t/jobs", "GetPendingJobExecutions"),
     ]:

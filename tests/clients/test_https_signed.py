@@ -59,7 +59,7 @@ def test_boto3_gets_errors_by_name(account, iot_data):
         iot_data.publish(topic="a/#", payload=b"x")
     assert refused.value.response["Error"]["Code"] == "InvalidRequestException"
     with pytest.raises(ClientError) as refused:
-        iot_data.get_retained_message(topic="a/b")
+        iot_data.get_thing_shadow(thingName="t")
     assert refused.value.response["Error"]["Code"] == "NotImplementedException"
     with pytest.raises(ClientError) as refused:
         data_client(account, "iot-jobs-data").get_pending_job_executions(thingName="t")
