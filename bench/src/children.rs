@@ -13,6 +13,20 @@ use tokio::time::timeout;
 use crate::options::Options;
 use crate::{Outcome, process};
 
+/// Limits of the configuration that are taken away.
+const RATES: [&str; 10] = [
+    "CONNECT_RATE",
+    "CLIENT_CONNECT_RATE",
+    "PUBLISH_RATE",
+    "CONNECTION_PUBLISH_RATE",
+    "CONNECTION_DELIVERY_RATE",
+    "CONNECTION_BYTE_RATE",
+    "SUBSCRIBE_RATE",
+    "QUEUE_RATE",
+    "RETAIN_RATE",
+    "TOPIC_RETAIN_RATE",
+];
+
 /// How long a server may take to listen.
 const START: Duration = Duration::from_secs(120);
 /// How long a server may take to end before it is killed.
@@ -39,6 +53,10 @@ impl Server {
         command.args(["serve", "--ready-json", "--store", store, "--data"]).arg(data);
         let any_port = "127.0.0.1:0";
         command.env("GATEHOUSE_LISTEN_API", any_port).env("GATEHOUSE_LISTEN_MQTT", any_port);
+        // What is measured is the server, not the rates that a scope is held to.
+        for rate in RATES {
+            command.env(format!("GATEHOUSE_LIMITS_{rate}"), "0");
+        }
         command.env("GATEHOUSE_LISTEN_HTTPS", "off").env("GATEHOUSE_LOG_LEVEL", "warn");
         Self::start(command).await
     }

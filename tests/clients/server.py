@@ -23,6 +23,23 @@ FREE_PORTS = {
     "GATEHOUSE_LISTEN_ALPN": "127.0.0.1:0",
 }
 
+# Tests are faster than devices may be; those of the rates set them.
+NO_RATES = {
+    f"GATEHOUSE_LIMITS_{rate}": "0"
+    for rate in (
+        "CONNECT_RATE",
+        "CLIENT_CONNECT_RATE",
+        "PUBLISH_RATE",
+        "CONNECTION_PUBLISH_RATE",
+        "CONNECTION_DELIVERY_RATE",
+        "CONNECTION_BYTE_RATE",
+        "SUBSCRIBE_RATE",
+        "QUEUE_RATE",
+        "RETAIN_RATE",
+        "TOPIC_RETAIN_RATE",
+    )
+}
+
 
 @dataclass(frozen=True)
 class Credentials:
@@ -44,7 +61,7 @@ class Server:
         self.log = data.with_name(data.name + ".log")
         chosen = {f"GATEHOUSE_{key.upper()}": value for key, value in settings.items()}
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("GATEHOUSE_", "AWS_"))}
-        self.environment = inherited | FREE_PORTS | chosen | {"GATEHOUSE_STORE": store}
+        self.environment = inherited | FREE_PORTS | NO_RATES | chosen | {"GATEHOUSE_STORE": store}
         self._process: subprocess.Popen | None = None
         self._addresses: dict[str, str | None] = {}
 

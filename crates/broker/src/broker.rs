@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use gatehouse_domain::client_id::ClientId;
+use gatehouse_domain::quotas::Quotas;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::session::SessionId;
 use gatehouse_domain::time::Clock;
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) persistence: Arc<dyn Persistence>,
     random: Random,
+    quotas: Arc<Quotas>,
     next_session: AtomicU64,
     keys: Arc<Keys>,
 }
@@ -115,6 +117,7 @@ impl Broker {
         persistence: Arc<dyn Persistence>,
         clock: Arc<dyn Clock>,
         random: Random,
+        quotas: Arc<Quotas>,
     ) -> Result<Self, Unavailable> {
         let Loaded { sessions, groups, last_message } = persistence.load(clock.now()).await?;
         let process = random()
@@ -126,6 +129,7 @@ impl Broker {
                 clock,
                 persistence,
                 random,
+                quotas,
                 next_session: AtomicU64::new(0),
                 keys,
             }),
@@ -145,11 +149,12 @@ impl Broker {
     /// when this returns.
     ///
     /// # Errors
-    /// [`Unavailable`]; the client has no session then, or the one that it had before waits for it.
+    /// [`Unavailable`]; the client has no session then, or the one that it had before waits for it. A client id that
+    /// connects too often changes nothing.
     pub async fn connect(&self, scope: Scope, connecting: Connecting) -> Result<Connected, Unavailable> {
         let session_id = if connecting.expiry_secs > 0 { Some(self.new_session_id()?) } else { None };
         let wish = Wish { number: self.next_session(), session_id, now: self.shared.clock.now() };
-        let entered = self.enter(scope, &connecting, &wish);
+        let entered = self.enter(scope, &connecting, &wish).ok_or(Unavailable::Throttled)?;
         let mut guard = SessionGuard::new(self.clone(), entered.realm, entered.session, &connecting);
         if !entered.writes_pending {
             return Ok(Connected { guard, session_present: entered.session_present, version: entered.version });
@@ -304,12 +309,12 @@ impl Broker {
         let shared = &self.shared;
         let journal =
             Journal::new(Arc::clone(&shared.persistence), Arc::clone(&shared.clock), Arc::clone(&shared.keys));
-        Arc::new(Realm::new(scope, journal))
+        Arc::new(Realm::new(scope, journal, Arc::clone(&shared.quotas)))
     }
 
     /// Enters the session in the scope's realm. `realms` stays locked meanwhile: else the realm could be taken out as
     /// deserted in between.
-    fn enter(&self, scope: Scope, connecting: &Connecting, wish: &Wish) -> crate::realm::Entered {
+    fn enter(&self, scope: Scope, connecting: &Connecting, wish: &Wish) -> Option<crate::realm::Entered> {
         if let Some(realm) = self.shared.realms.read().get(&scope) {
             return Realm::enter(realm, connecting, wish);
         }

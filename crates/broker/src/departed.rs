@@ -11,7 +11,9 @@ use gatehouse_domain::time::Timestamp;
 /// A client that is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Departed {
-    /// Since when.
+    /// When it connected last.
+    pub connected_at: Timestamp,
+    /// Since when it is gone.
     pub disconnected_at: Timestamp,
     /// Why.
     pub reason: DisconnectReason,
@@ -75,6 +77,7 @@ mod tests {
         let mut clients = DepartedClients::default();
         let id = |number: usize| ClientId::parse(&number.to_string()).unwrap();
         let gone = |secs: i64| Departed {
+            connected_at: Timestamp::from_secs(0),
             disconnected_at: Timestamp::from_secs(secs),
             reason: DisconnectReason::ConnectionLost,
             version: 1,

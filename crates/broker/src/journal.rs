@@ -188,7 +188,9 @@ impl Journal {
             match (outcome, entry.done) {
                 (outcome, Some(done)) => done(outcome),
                 (Err(Unavailable::Store), None) => unclaimed.push(Entry { writes: entry.writes, done: None }),
-                (Err(error @ Unavailable::RetainedLimit), None) => tracing::warn!(%error, "a message is not retained"),
+                (Err(error @ (Unavailable::RetainedLimit | Unavailable::Throttled)), None) => {
+                    tracing::warn!(%error, "a message is not retained")
+                }
                 (Ok(()), None) => {}
             }
         }

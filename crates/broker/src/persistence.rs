@@ -28,6 +28,9 @@ pub enum Unavailable {
     /// The store does not answer, or refuses for a reason that may pass.
     #[error("the store cannot be written or read at the moment")]
     Store,
+    /// The client id connects more often than it may.
+    #[error("the client id connects too often")]
+    Throttled,
     /// The scope retains as many messages as it may.
     #[error("as many messages are retained as may be")]
     RetainedLimit,

@@ -5,9 +5,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gatehouse_domain::client_id::ClientId;
 use gatehouse_domain::disconnect::DisconnectReason;
+use gatehouse_domain::quotas::{Quotas, SharedPace, has_room};
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::session::SessionId;
 use gatehouse_domain::time::Timestamp;
@@ -34,6 +36,9 @@ pub(crate) struct Realm {
     pub(crate) tree: RwLock<Tree>,
     pub(crate) journal: Arc<Journal>,
     roster: Mutex<Roster>,
+    quotas: Arc<Quotas>,
+    queued: SharedPace,
+    pub(crate) subscriptions: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -67,8 +72,16 @@ pub(crate) struct Entered {
 }
 
 impl Realm {
-    pub(crate) fn new(scope: Scope, journal: Arc<Journal>) -> Self {
-        Self { scope, tree: RwLock::default(), journal, roster: Mutex::default() }
+    pub(crate) fn new(scope: Scope, journal: Arc<Journal>, quotas: Arc<Quotas>) -> Self {
+        Self {
+            scope,
+            tree: RwLock::default(),
+            journal,
+            roster: Mutex::default(),
+            quotas,
+            queued: SharedPace::default(),
+            subscriptions: AtomicUsize::new(0),
+        }
     }
 
     /// Takes in a session that was kept.
@@ -83,6 +96,7 @@ impl Realm {
             let options =
                 SubscriptionOptions { qos, no_local: record.no_local, retain_as_published: record.retain_as_published };
             session.subscriptions.lock().push((record.filter.clone(), options));
+            self.subscriptions.fetch_add(1, Ordering::Relaxed);
             // Groups with members like this one were taken back before.
             self.tree.write().insert(&record.filter, Subscriber { session: Arc::clone(&session), options }, || None);
         }
@@ -101,8 +115,12 @@ impl Realm {
     }
 
     /// Gives the client its session: the one it had, or a new one.
-    pub(crate) fn enter(realm: &Arc<Self>, connecting: &Connecting, wish: &Wish) -> Entered {
+    /// Nothing when the client id connects too often.
+    pub(crate) fn enter(realm: &Arc<Self>, connecting: &Connecting, wish: &Wish) -> Option<Entered> {
         let mut roster = realm.roster.lock();
+        if !realm.may_connect(&roster, &connecting.client_id, wish.now) {
+            return None;
+        }
         roster.guards += 1;
         let mut writes = Vec::new();
         let mut endings = Vec::new();
@@ -164,7 +182,21 @@ impl Realm {
             );
         }
         drop(roster);
-        Entered { realm: Arc::clone(realm), session, session_present, version, writes_pending, written }
+        Some(Entered { realm: Arc::clone(realm), session, session_present, version, writes_pending, written })
+    }
+
+    /// AWS takes one CONNECT a second of a client id: two devices that share one must not keep each other, and the
+    /// server, busy with taking over.
+    fn may_connect(&self, roster: &Roster, client_id: &ClientId, now: Timestamp) -> bool {
+        let rate = i64::from(self.quotas.client_connect_rate);
+        if rate == 0 {
+            return true;
+        }
+        let known = roster.sessions.get(client_id).map(|session| session.connected_at());
+        let last = known.or_else(|| roster.departed.get(client_id).map(|departed| departed.connected_at));
+        let since_ms = |last: Timestamp| now.millis_since(last);
+        // A clock that was set back keeps nobody out.
+        last.is_none_or(|last| since_ms(last) < 0 || since_ms(last) >= 1_000 / rate)
     }
 
     /// Ends a session for good; the caller takes it out of the roster.
@@ -174,6 +206,7 @@ impl Realm {
             mailbox.close(CloseReason::TakenOver);
         }
         let subscriptions = std::mem::take(&mut *session.subscriptions.lock());
+        self.subscriptions.fetch_sub(subscriptions.len(), Ordering::Relaxed);
         if !subscriptions.is_empty() {
             let mut tree = self.tree.write();
             for (filter, _) in &subscriptions {
@@ -213,7 +246,8 @@ impl Realm {
                 self.journal.note(vec![Write::ParkSession { session_id, expiry_secs, parked: Box::new(parked) }]);
             }
             None => {
-                let departed = Departed { disconnected_at: now, reason, version: session.version() };
+                let connected_at = session.connected_at();
+                let departed = Departed { connected_at, disconnected_at: now, reason, version: session.version() };
                 roster.departed.remember(session.client_id().clone(), departed);
                 self.remove(&mut roster, session);
             }
@@ -288,6 +322,11 @@ impl Realm {
         roster.guards == 0 && roster.sessions.is_empty() && roster.departed.is_empty() && self.journal.is_idle()
     }
 
+    /// Whether the scope may have one more subscription.
+    pub(crate) fn has_room_for_subscription(&self) -> bool {
+        has_room(self.quotas.subscriptions, self.subscriptions.load(Ordering::Relaxed))
+    }
+
     pub(crate) fn has_subscribers(&self, topic: &TopicName) -> bool {
         !self.tree.read().find(topic).is_empty()
     }
@@ -313,7 +352,10 @@ impl Realm {
             let retain = message.retain && subscriber.options.retain_as_published;
             let session = &subscriber.session;
             if qos > Qos::AtMostOnce && session.session_id.is_some() {
-                if session.queue_up() {
+                if !session.is_connected() && !self.queued.take(message.published_at, self.quotas.queue_rate, 1) {
+                    tracing::debug!(event_type = "Queued", status = "Failure", topic = %message.topic, client_id = %session.client_id(), "Throttled while queueing offline message");
+                    fanout.dropped += 1;
+                } else if session.queue_up() {
                     keepers.push(Arc::clone(session));
                 } else {
                     tracing::debug!(event_type = "Queued", status = "Failure", topic = %message.topic, client_id = %session.client_id(), "too many messages wait for the session");

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use gatehouse_domain::client_id::ClientId;
 use gatehouse_domain::disconnect::DisconnectReason;
@@ -41,6 +41,8 @@ pub struct Session {
     client_id: ClientId,
     /// The number of its last connection.
     version: AtomicU64,
+    /// When that began, in epoch milliseconds.
+    connected_at_ms: AtomicI64,
     pub(crate) state: RwLock<State>,
     pub(crate) subscriptions: Mutex<Vec<(TopicFilter, SubscriptionOptions)>>,
     /// Messages that wait in the store.
@@ -98,6 +100,8 @@ pub enum SubscribeOutcome {
     Replaced,
     /// Refused: the session has `limits::SUBSCRIPTIONS_PER_CONNECTION` filters.
     LimitReached,
+    /// Refused: the scope has as many subscriptions as it may have.
+    ScopeLimitReached,
     /// Refused: the scope has `limits::SHARED_GROUPS` shared subscriptions, or this one `limits::SHARED_MEMBERS` members.
     SharedLimitReached,
 }
@@ -135,6 +139,7 @@ impl Session {
             number,
             session_id,
             version: AtomicU64::new(version),
+            connected_at_ms: AtomicI64::new(connecting.info.connected_at.as_millis()),
             protocol_level: connecting.protocol_level,
             client_id: connecting.client_id.clone(),
             state: RwLock::new(State::connected(connecting)),
@@ -157,6 +162,7 @@ impl Session {
             number,
             session_id: Some(kept.session.session_id),
             version: AtomicU64::new(0),
+            connected_at_ms: AtomicI64::new(0),
             protocol_level: kept.session.protocol_level,
             client_id: kept.session.client_id.clone(),
             state: RwLock::new(state),
@@ -206,6 +212,10 @@ impl Session {
         }
     }
 
+    pub(crate) fn connected_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.connected_at_ms.load(Ordering::Relaxed))
+    }
+
     /// Counts the connections of the client id.
     #[must_use]
     pub fn version(&self) -> u64 {
@@ -239,6 +249,7 @@ impl Session {
     /// Gives the session to another connection; the former one is closed as taken over.
     pub(crate) fn link(&self, connecting: &Connecting, version: u64) {
         self.version.store(version, Ordering::Relaxed);
+        self.connected_at_ms.store(connecting.info.connected_at.as_millis(), Ordering::Relaxed);
         let former = std::mem::replace(&mut *self.state.write(), State::connected(connecting));
         if let State::Connected { mailbox, .. } = former {
             mailbox.close(CloseReason::TakenOver);
@@ -367,6 +378,9 @@ impl SessionGuard {
         if known.is_none() && subscriptions.len() >= limits::SUBSCRIPTIONS_PER_CONNECTION {
             return SubscribeOutcome::LimitReached;
         }
+        if known.is_none() && !self.realm.has_room_for_subscription() {
+            return SubscribeOutcome::ScopeLimitReached;
+        }
         // Ended by another connection of the same client: what comes too late must leave nothing behind.
         if matches!(&*self.session.state.read(), State::Ended) {
             return SubscribeOutcome::Added;
@@ -382,6 +396,7 @@ impl SessionGuard {
             }
             None => {
                 subscriptions.push((filter.clone(), options));
+                self.realm.subscriptions.fetch_add(1, Ordering::Relaxed);
                 SubscribeOutcome::Added
             }
         }
@@ -401,6 +416,7 @@ impl SessionGuard {
         let mut subscriptions = self.session.subscriptions.lock();
         let Some(at) = subscriptions.iter().position(|(known, _)| known == filter) else { return false };
         subscriptions.remove(at);
+        self.realm.subscriptions.fetch_sub(1, Ordering::Relaxed);
         let deserted = self.realm.tree.write().remove(filter, self.session.number);
         if let Some(group) = deserted {
             self.realm.journal.note(end_of_group(&group));

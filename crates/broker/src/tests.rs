@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use gatehouse_domain::client_id::ClientId;
+use gatehouse_domain::quotas::Quotas;
 use gatehouse_domain::scope::{AccountId, Scope};
 use gatehouse_domain::topic::TopicFilter;
 use gatehouse_mqtt::Qos;
@@ -35,10 +36,19 @@ impl House {
         Self::on(Arc::default(), Now::new()).await
     }
 
+    async fn with(quotas: Quotas) -> Self {
+        Self::limited(Arc::default(), Now::new(), quotas).await
+    }
+
     async fn on(disk: Arc<Disk>, clock: Arc<Now>) -> Self {
+        Self::limited(disk, clock, Quotas::UNLIMITED).await
+    }
+
+    async fn limited(disk: Arc<Disk>, clock: Arc<Now>, quotas: Quotas) -> Self {
         static IDS: AtomicU64 = AtomicU64::new(1);
         let random = Box::new(|| Some(u128::from(IDS.fetch_add(1, Ordering::Relaxed)).to_be_bytes()));
-        let broker = Broker::open(Arc::new(Arc::clone(&disk)), Arc::clone(&clock) as _, random).await.unwrap();
+        let broker =
+            Broker::open(Arc::new(Arc::clone(&disk)), Arc::clone(&clock) as _, random, Arc::new(quotas)).await.unwrap();
         Self { broker, disk, clock }
     }
 

@@ -21,6 +21,7 @@ pub mod limits;
 pub mod name;
 pub mod policy;
 pub mod policy_registry;
+pub mod quotas;
 pub mod rate_limit;
 pub mod refusal;
 pub mod role_alias;

@@ -115,8 +115,6 @@ pub const CONTENT_TYPE_BYTES: usize = 256;
 pub const CORRELATION_DATA_BYTES: usize = 8 * 1024;
 /// User Properties of a packet together, in bytes.
 pub const USER_PROPERTIES_BYTES: usize = 8 * 1024;
-/// How long a session outlives its connection at most, in seconds.
-pub const SESSION_EXPIRY_SECS: u32 = 3_600;
 /// Messages waiting in the store for one session; more are dropped. (Ours.)
 pub const QUEUED_PER_SESSION: u32 = 100_000;
 /// Clients of a scope that are gone without a session and remembered for their next connection. (Ours.)

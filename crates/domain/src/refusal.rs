@@ -36,6 +36,8 @@ pub enum Refusal {
     ClientId,
     /// The CONNECT asks for what MQTT or this server does not offer.
     ConnectRules,
+    /// The account, or the client id, connects more often than it may, or has as many connections as it may.
+    Throttled,
     /// The registry or its change log could not be read.
     RegistryUnavailable,
     /// The certificate left the registry while connected.
@@ -75,6 +77,7 @@ impl Refusal {
             Self::PolicyDenied => "policy-denied",
             Self::ClientId => "client-id",
             Self::ConnectRules => "connect-rules",
+            Self::Throttled => "throttled",
             Self::RegistryUnavailable => "registry-unavailable",
             Self::Deleted => "deleted",
             Self::NotSigned => "not-signed",
@@ -102,6 +105,7 @@ impl Refusal {
             Self::DomainDisabled => "DOMAIN_CONFIGURATION_DISABLED",
             Self::PolicyDenied | Self::ClientId => "AUTHORIZATION_FAILURE",
             Self::ConnectRules => "CLIENT_ERROR",
+            Self::Throttled => "THROTTLED",
             Self::RegistryUnavailable => "INTERNAL_SERVER_ERROR",
         }
     }
@@ -113,7 +117,7 @@ impl Refusal {
     #[must_use]
     pub const fn aws_event(self) -> &'static str {
         match self {
-            Self::PolicyDenied | Self::ClientId | Self::ConnectRules => "Connect",
+            Self::PolicyDenied | Self::ClientId | Self::ConnectRules | Self::Throttled => "Connect",
             _ => "Connection.AuthNError",
         }
     }
@@ -155,6 +159,9 @@ impl fmt::Display for Refusal {
             Self::PolicyDenied => "no policy allows iot:Connect for this client id",
             Self::ClientId => "the client id is not acceptable: at most 128 bytes, not beginning with $",
             Self::ConnectRules => "the CONNECT asks for what is not offered here",
+            Self::Throttled => {
+                "too many connections, or too many a second, of this client id or account: wait and try again"
+            }
             Self::RegistryUnavailable => "the registry cannot be read at the moment: try again",
             Self::Deleted => "the certificate was deleted from the registry",
             Self::NotSigned => "the request is not signed: sign it with AWS Signature Version 4",
@@ -188,6 +195,7 @@ mod tests {
             Refusal::PolicyDenied,
             Refusal::ClientId,
             Refusal::ConnectRules,
+            Refusal::Throttled,
             Refusal::RegistryUnavailable,
             Refusal::Deleted,
             Refusal::NotSigned,

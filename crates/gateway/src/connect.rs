@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use gatehouse_domain::client_id::ClientId;
 use gatehouse_domain::limits;
+use gatehouse_domain::quotas::Quotas;
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_mqtt::packet::{ConnAckProperties, Connect};
 use gatehouse_mqtt::{DecodeError, Decoder, Packet, Peer, ReasonCode, Utf8Bytes, Version, refusal};
@@ -111,6 +112,7 @@ pub(crate) const fn reason_code(refusal: Refusal) -> ReasonCode {
     match refusal {
         Refusal::ClientId => ReasonCode::ClientIdentifierNotValid,
         Refusal::RegistryUnavailable => ReasonCode::ServerUnavailable,
+        Refusal::Throttled => ReasonCode::QuotaExceeded,
         _ => ReasonCode::NotAuthorized,
     }
 }
@@ -141,7 +143,7 @@ pub(crate) fn with_assigned_id(properties: ConnAckProperties, client: &NamedClie
 }
 
 /// The limits that connections are held to.
-pub(crate) fn settings() -> Arc<gatehouse_mqtt::Settings> {
+pub(crate) fn settings(quotas: &Quotas) -> Arc<gatehouse_mqtt::Settings> {
     let bytes = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
     Arc::new(gatehouse_mqtt::Settings {
         keep_alive_min_secs: limits::KEEP_ALIVE_MIN_SECS,
@@ -158,7 +160,7 @@ pub(crate) fn settings() -> Arc<gatehouse_mqtt::Settings> {
         correlation_data_bytes_max: limits::CORRELATION_DATA_BYTES,
         user_properties_bytes_max: limits::USER_PROPERTIES_BYTES,
         message_expiry_max_secs: limits::MESSAGE_EXPIRY_SECS,
-        session_expiry_max_secs: limits::SESSION_EXPIRY_SECS,
+        session_expiry_max_secs: quotas.session_expiry_secs,
         retain_available: true,
         shared_subscription_available: true,
         wills: gatehouse_mqtt::Wills::Kept,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::BytesMut;
-use gatehouse_broker::{CloseReason, Connected, ConnectionInfo, Mailbox};
+use gatehouse_broker::{CloseReason, Connected, ConnectionInfo, Mailbox, Unavailable};
 use gatehouse_control::random::uuid;
 use gatehouse_domain::client_id::ClientId;
 use gatehouse_domain::refusal::Refusal;
@@ -19,7 +19,7 @@ use crate::authorization::{Authorization, Connecting};
 use crate::connect::{Arriving, NamedClient, NoConnect, client_id, with_assigned_id};
 use crate::lifecycle::{ConnectFailed, Lifecycle};
 use crate::report::Report;
-use crate::session::Session;
+use crate::session::{Session, SessionPace};
 use crate::tls::{Handshake, Port, Protocol};
 use crate::will::Will;
 use crate::wire::Wire;
@@ -142,6 +142,13 @@ impl Gateway {
             self.turn_away(arriving, connect, &turned_away, &known).await;
             return None;
         }
+        let scope = identity.scope();
+        let rates = self.rates.of(scope);
+        let Some(place) = rates.connect(self.shared.clock.now()) else {
+            let turned_away = turned_away(Refusal::Throttled);
+            self.turn_away(arriving, connect, &turned_away, &known).await;
+            return None;
+        };
         let connecting = gatehouse_broker::Connecting {
             client_id: client.client_id.clone(),
             protocol_level: connect.version.level(),
@@ -161,11 +168,15 @@ impl Gateway {
                 target: arriving.stream.local_addr(),
             }),
         };
-        let (scope, info) = (identity.scope(), Arc::clone(&connecting.info));
+        let info = Arc::clone(&connecting.info);
         let Connected { guard, session_present, version } = match self.broker.connect(scope, connecting).await {
             Ok(connected) => connected,
-            Err(_unavailable) => {
-                let turned_away = turned_away(Refusal::RegistryUnavailable);
+            Err(unavailable) => {
+                let refusal = match unavailable {
+                    Unavailable::Throttled => Refusal::Throttled,
+                    Unavailable::Store | Unavailable::RetainedLimit => Refusal::RegistryUnavailable,
+                };
+                let turned_away = turned_away(refusal);
                 self.turn_away(arriving, connect, &turned_away, &known).await;
                 return None;
             }
@@ -204,6 +215,9 @@ impl Gateway {
             is_window_full: false,
             followed: Vec::new(),
             receipts_awaited: 0,
+            rates,
+            pace: SessionPace::default(),
+            _place: place,
             is_committed: true,
         }))
     }

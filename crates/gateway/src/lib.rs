@@ -29,6 +29,7 @@ mod listen;
 mod metrics;
 mod possession;
 mod principal;
+mod rates;
 mod refusal_log;
 mod registry;
 mod report;
@@ -48,6 +49,7 @@ use gatehouse_control::body::Bodies;
 use gatehouse_control::random::random;
 use gatehouse_control::verifier::{Carriers, Verifier};
 use gatehouse_domain::limits;
+use gatehouse_domain::quotas::Quotas;
 use gatehouse_domain::scope::{Region, Scope};
 use gatehouse_domain::time::Clock;
 use gatehouse_pki::seal::Sealer;
@@ -64,6 +66,7 @@ use crate::endpoint::Endpoints;
 use crate::just_in_time::JustInTime;
 use crate::listen::Places;
 use crate::metrics::{LogLag, Metrics};
+use crate::rates::Rates;
 use crate::refusal_log::{RefusalLog, Writer};
 use crate::registry::Registry;
 use crate::report::Reporter;
@@ -89,6 +92,8 @@ pub struct GatewaySettings {
     pub first: Scope,
     /// The Regions served.
     pub regions: Vec<Region>,
+    /// What accounts and connections are held to.
+    pub quotas: Arc<Quotas>,
 }
 
 /// Why the gate does not open.
@@ -119,6 +124,7 @@ pub struct Gateway {
     connections: Arc<Connections>,
     metrics: Arc<Metrics>,
     reporter: Arc<Reporter>,
+    rates: Rates,
     places: Places,
     arrivals: Arrivals,
     just_in_time: JustInTime,
@@ -176,7 +182,8 @@ impl Gateway {
             clock: Arc::clone(&clock),
         };
         let ids: gatehouse_broker::Random = Box::new(|| random().ok());
-        let broker = Broker::open(Arc::new(store.clone()), Arc::clone(&clock), ids).await?;
+        let broker =
+            Broker::open(Arc::new(store.clone()), Arc::clone(&clock), ids, Arc::clone(&settings.quotas)).await?;
         let just_in_time = JustInTime::new(store.clone(), broker.clone(), Arc::clone(&clock));
         let verifier = Verifier::new(
             store.clone(),
@@ -196,7 +203,8 @@ impl Gateway {
             store,
             queue_room: Arc::default(),
             refusals: settings.refusals,
-            mqtt: connect::settings(),
+            mqtt: connect::settings(&settings.quotas),
+            rates: Rates::new(settings.quotas),
             watch,
             connections,
             reporter,

@@ -57,6 +57,7 @@ pub(crate) struct Metrics {
     denials: Family<Operation, Counter>,
     requests: Family<Request, Counter>,
     failures: Family<Reason, Counter>,
+    throttles: Family<Operation, Counter>,
 }
 
 /// The age of the last complete look at the change log, taken when the page is asked for: a gauge that somebody sets
@@ -97,6 +98,7 @@ impl Metrics {
             denials: Family::default(),
             requests: Family::default(),
             failures: Family::default(),
+            throttles: Family::default(),
         };
         registry.register("gatehouse_connections", "Devices connected", metrics.connections.clone());
         registry.register("gatehouse_admissions", "Devices admitted", metrics.admissions.clone());
@@ -113,6 +115,11 @@ impl Metrics {
             metrics.requests.clone(),
         );
         registry.register("gatehouse_handshake_failures", "Handshakes that did not complete", metrics.failures.clone());
+        registry.register(
+            "gatehouse_throttled",
+            "Operations of connected devices beyond their rates",
+            metrics.throttles.clone(),
+        );
         registry.register_with_unit(
             "gatehouse_handshake_duration",
             "From accept to the end of the TLS handshake",
@@ -151,6 +158,10 @@ impl Metrics {
     /// An HTTPS request was answered; `operation` and `result` are of our own words.
     pub(crate) fn answered(&self, operation: &'static str, result: &'static str) {
         self.requests.get_or_create(&Request { operation, result }).inc();
+    }
+
+    pub(crate) fn throttled(&self, operation: &'static str) {
+        self.throttles.get_or_create(&Operation { operation }).inc();
     }
 
     pub(crate) fn handshake_failed(&self, reason: &'static str) {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::{Buf as _, BytesMut};
 use gatehouse_broker::{CloseReason, Delivery, Direct, Interest, Mailbox, SessionGuard};
 use gatehouse_domain::disconnect::DisconnectReason;
+use gatehouse_domain::quotas::Pace;
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::session::MessageKey;
 use gatehouse_domain::time::Clock;
@@ -25,6 +26,7 @@ use crate::connect::reason_code;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::principal::{Ended, Identity};
+use crate::rates::{Place, ScopeRates};
 use crate::registry::Registry;
 use crate::report::Reporter;
 use crate::socket;
@@ -69,6 +71,38 @@ pub(crate) struct Session {
     pub(crate) followed: Vec<(PacketId, Followed)>,
     /// Publishes of the device that are being written down: how many receipts are still to come.
     pub(crate) receipts_awaited: usize,
+    /// What the scope is held to.
+    pub(crate) rates: Arc<ScopeRates>,
+    pub(crate) pace: SessionPace,
+    pub(crate) _place: Place,
+}
+
+/// How far the connection has used up its own rates.
+#[derive(Default)]
+pub(crate) struct SessionPace {
+    pub(crate) publishes: Pace,
+    pub(crate) deliveries: Pace,
+    bytes: Pace,
+    /// Until when nothing more is read.
+    reads_at: Option<Instant>,
+    /// Until when nothing more is delivered.
+    pub(crate) delivers_at: Option<Instant>,
+}
+
+impl SessionPace {
+    /// The next moment at which something goes on that has to wait now.
+    fn resumes_at(&self) -> Option<Instant> {
+        match (self.reads_at, self.delivers_at) {
+            (Some(reads_at), Some(delivers_at)) => Some(reads_at.min(delivers_at)),
+            (reads_at, delivers_at) => reads_at.or(delivers_at),
+        }
+    }
+
+    /// Forgets what is over.
+    fn go_on(&mut self, now: Instant) {
+        self.reads_at = self.reads_at.filter(|at| *at > now);
+        self.delivers_at = self.delivers_at.filter(|at| *at > now);
+    }
 }
 
 /// Who has to hear that a delivery was acknowledged.
@@ -159,11 +193,17 @@ impl Session {
                 heard_at = Instant::now();
             }
             self.flush().await?;
+            if let Some(at) = self.pace.resumes_at()
+                && at < alarm.deadline()
+            {
+                alarm.as_mut().reset(at);
+            }
             match self.next(alarm.as_mut()).await? {
                 Next::Bytes => {}
                 Next::Mail => Box::pin(self.take_mail()).await?,
                 Next::Deliver => Box::pin(self.deliver_pending()).await?,
                 Next::Alarm => {
+                    self.pace.go_on(Instant::now());
                     self.is_in_time()?;
                     let is_late = Instant::now() >= heard_at + self.connection.keep_alive_deadline();
                     if is_late && !self.has_spoken().await? {
@@ -209,16 +249,30 @@ impl Session {
     async fn next(&mut self, alarm: Pin<&mut Sleep>) -> Result<Next, End> {
         // What is pending keeps more from being taken out of the mailbox.
         let interest = if self.pending.is_empty() { Interest::Messages } else { Interest::Receipts };
-        let delivers = !self.pending.is_empty() && !self.is_window_full;
+        let delivers = !self.pending.is_empty() && !self.is_window_full && self.pace.delivers_at.is_none();
+        let reads = self.pace.reads_at.is_none();
         // In no fixed order: neither a flood of messages nor a flood of requests may keep the other waiting.
         tokio::select! {
             () = self.mailbox.wait(interest) => Ok(Next::Mail),
             () = std::future::ready(()), if delivers => Ok(Next::Deliver),
-            read = socket::read(&mut self.stream, &mut self.inbound) => match read {
+            read = socket::read(&mut self.stream, &mut self.inbound), if reads => match read {
                 Ok(0) | Err(_) => Err(End::Lost),
-                Ok(_) => Ok(Next::Bytes),
+                Ok(count) => {
+                    self.count_bytes(count);
+                    Ok(Next::Bytes)
+                }
             },
             () = alarm => Ok(Next::Alarm),
+        }
+    }
+
+    /// Bytes beyond the rate are taken later: TCP makes the device wait.
+    fn count_bytes(&mut self, count: usize) {
+        let rate = self.rates.quotas.connection_byte_rate;
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let wait_ms = self.pace.bytes.spend(self.shared.clock.now(), rate, count);
+        if wait_ms > 0 {
+            self.pace.reads_at = Some(Instant::now() + Duration::from_millis(wait_ms));
         }
     }
 

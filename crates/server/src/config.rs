@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use gatehouse_domain::domain_configuration::ServerCertificateArn;
+use gatehouse_domain::quotas::Quotas;
 use gatehouse_domain::role_alias::RoleArn;
 use gatehouse_domain::scope::Region;
 use gatehouse_gateway::{RefusalStyle, SniPolicy};
@@ -46,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) credentials: Credentials,
     /// Server certificates for domains of customers', by their ARNs.
     pub(crate) server_certificates: BTreeMap<ServerCertificateArn, ServerCertificate>,
+    /// What accounts and connections are held to.
+    pub(crate) limits: Quotas,
     /// Logs.
     pub(crate) log: Log,
 }
@@ -247,6 +250,7 @@ impl Default for Config {
             tls: Tls::default(),
             credentials: Credentials::default(),
             server_certificates: BTreeMap::new(),
+            limits: Quotas::default(),
             log: Log::default(),
         }
     }
@@ -332,6 +336,12 @@ impl Config {
 
     fn check(&self) -> Result<(), ConfigError> {
         let refuse = |text: String| Err(ConfigError(text));
+        if self.limits.session_expiry_secs > Quotas::SESSION_EXPIRY_SECS_MAX {
+            return refuse(format!(
+                "limits.session_expiry_secs must be at most {} (seven days)",
+                Quotas::SESSION_EXPIRY_SECS_MAX
+            ));
+        }
         if self.regions.is_empty() {
             return refuse("regions is empty: name at least one Region, such as us-east-1".into());
         }
@@ -380,7 +390,7 @@ fn one_line(error: &toml::de::Error) -> String {
 }
 
 /// Sections of the file; a variable `GATEHOUSE_LISTEN_API` stands for `api` in `[listen]`.
-const SECTIONS: [&[&str]; 5] = [&["listen"], &["api"], &["tls"], &["log"], &["credentials", "sts"]];
+const SECTIONS: [&[&str]; 6] = [&["limits"], &["listen"], &["api"], &["tls"], &["log"], &["credentials", "sts"]];
 
 fn apply_variable(table: &mut toml::Table, name: &str, value: &str) -> Result<(), ConfigError> {
     let Some(key) = name.strip_prefix("GATEHOUSE_") else { return Ok(()) };
@@ -391,7 +401,8 @@ fn apply_variable(table: &mut toml::Table, name: &str, value: &str) -> Result<()
     let section = SECTIONS
         .iter()
         .find_map(|section| Some((*section, key.strip_prefix(&section.join("_"))?.strip_prefix('_')?.to_owned())));
-    let value = variable_value(&key, value);
+    let is_number = section.as_ref().is_some_and(|(section, _)| *section == ["limits"]);
+    let value = variable_value(&key, value, is_number);
     let (sections, key) = section.unwrap_or((&[], key));
     let mut inner = table;
     for section in sections {
@@ -405,8 +416,9 @@ fn apply_variable(table: &mut toml::Table, name: &str, value: &str) -> Result<()
     Ok(())
 }
 
-fn variable_value(key: &str, text: &str) -> toml::Value {
+fn variable_value(key: &str, text: &str, is_number: bool) -> toml::Value {
     match text {
+        _ if is_number => text.parse().map_or_else(|_| text.into(), toml::Value::Integer),
         "true" => toml::Value::Boolean(true),
         "false" => toml::Value::Boolean(false),
         _ if key == "regions" => toml::Value::Array(text.split(',').map(|region| region.trim().into()).collect()),
@@ -438,6 +450,7 @@ mod tests {
                 ("GATEHOUSE_LISTEN_API", "127.0.0.1:2"),
                 ("GATEHOUSE_REGIONS", "us-east-1, us-west-2"),
                 ("GATEHOUSE_TLS_RESUMPTION", "true"),
+                ("GATEHOUSE_LIMITS_CONNECT_RATE", "7"),
                 ("GATEHOUSE_LISTEN_HTTPS", "off"),
                 ("GATEHOUSE_CREDENTIALS_STS_ENDPOINT", "http://127.0.0.1:9000"),
                 ("GATEHOUSE_CREDENTIALS_STS_ACCESS_KEY_ID", "AKIA"),
@@ -451,6 +464,7 @@ mod tests {
         assert_eq!(config.listen.api.port(), 2);
         assert_eq!(config.regions.len(), 2);
         assert!(config.tls.resumption);
+        assert_eq!((config.limits.connect_rate, config.limits.client_connect_rate), (7, 1));
         assert!(config.listen.https.0.is_none());
         assert!(config.listen.alpn.0.is_some());
         assert_eq!(config.credentials.sts.unwrap().endpoint, "http://127.0.0.1:9000");
@@ -459,7 +473,10 @@ mod tests {
     #[test]
     fn bad_configuration_is_one_sentence_that_names_the_key() {
         type Case = (Option<&'static str>, &'static [(&'static str, &'static str)], &'static str);
-        let cases: [Case; 13] = [
+        let cases: [Case; 16] = [
+            (Some("[limits]\nconnect_rat = 1"), &[], "connect_rat"),
+            (None, &[("GATEHOUSE_LIMITS_CONNECT_RATE", "-1")], "-1"),
+            (None, &[("GATEHOUSE_LIMITS_SESSION_EXPIRY_SECS", "604801")], "604800"),
             (Some("nope = 1"), &[], "nope"),
             (Some("[listen]\nmqqt = \"x\""), &[], "mqqt"),
             (Some("domain = "), &[], "gatehouse.toml"),

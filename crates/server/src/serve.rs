@@ -136,6 +136,7 @@ async fn open_gateway(config: &Config, opened: &Opened, registry: &mut Registry)
         resumption: config.tls.resumption,
         first: Scope::new(AccountId::FIRST, region),
         regions: config.regions.clone(),
+        quotas: Arc::new(config.limits),
     };
     let chains = server_chains(config, &opened.authority, opened.clock.now())?;
     let (store, sealer) = (opened.store.clone(), opened.sealer.clone());

@@ -307,3 +307,36 @@ async fn why_a_client_went_is_remembered_for_a_while() {
     house.be_forgotten().await;
     assert_eq!(house.broker.departed(scope(1), &client_id), None);
 }
+
+#[tokio::test]
+async fn quotas_of_a_scope_hold() {
+    let quotas = Quotas { client_connect_rate: 1, queue_rate: 5, subscriptions: 3, ..Quotas::UNLIMITED };
+    let house = House::with(quotas).await;
+    let now = gatehouse_domain::time::Clock::now(&*house.clock);
+    let join = |client_id, at| {
+        let info = Arc::new(ConnectionInfo { connected_at: at, ..info() });
+        house.broker.connect(scope(1), Connecting { info, ..connecting(client_id, false, 60) })
+    };
+    let first = join("s", now).await.unwrap();
+    assert_eq!(join("s", now).await.unwrap_err(), Unavailable::Throttled);
+    assert!(!first.guard.is_superseded(), "who connects too often takes nothing over");
+    subscribe(&first.guard, "a", QOS1).await;
+    drop(first);
+    let publisher = house.connect(1, "p").await;
+    let stored = |_| async { publish(&publisher, &message("a")).await.stored };
+    let mut kept = 0;
+    for number in 0..20 {
+        kept += stored(number).await;
+    }
+    assert_eq!(kept, 5, "more than so many a second are dropped");
+    house.clock.pass_secs(1);
+    let now = gatehouse_domain::time::Clock::now(&*house.clock);
+    let back = join("s", now).await.unwrap();
+    assert!(back.session_present);
+    assert_eq!(subscribe(&back.guard, "b", QOS1).await, SubscribeOutcome::Added);
+    assert_eq!(subscribe(&publisher, "c", QOS1).await, SubscribeOutcome::Added);
+    assert_eq!(subscribe(&publisher, "d", QOS1).await, SubscribeOutcome::ScopeLimitReached);
+    assert_eq!(subscribe(&publisher, "c", QOS0).await, SubscribeOutcome::Replaced);
+    assert!(unsubscribe(&back.guard, "b").await);
+    assert_eq!(subscribe(&publisher, "d", QOS1).await, SubscribeOutcome::Added);
+}

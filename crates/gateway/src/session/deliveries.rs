@@ -1,15 +1,20 @@
 //! What others send to the device.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use gatehouse_broker::{Confirmation, Delivery, Lifetime};
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_mqtt::{Outbound, OutboundMessage, PacketId};
 
+use tokio::time::Instant;
+
 use super::{End, Followed, Session, WRITE_BYTES};
 
 /// Messages taken out of the mailbox at once. Few: what is taken out does not count towards the mailbox's bounds.
 const TAKEN_AT_ONCE: usize = 8;
+/// How long deliveries wait when there were too many: a tenth of the burst.
+const DELIVERY_PAUSE: Duration = Duration::from_millis(100);
 /// Times that the mailbox is looked into before the device is heard again.
 const ROUNDS: usize = 16;
 
@@ -30,7 +35,7 @@ impl Session {
             if self.pending.is_empty() {
                 self.fetch_stored().await?;
             }
-            if self.pending.is_empty() || self.is_window_full {
+            if self.pending.is_empty() || self.is_window_full || self.pace.delivers_at.is_some() {
                 break;
             }
             self.deliver_pending().await?;
@@ -70,7 +75,7 @@ impl Session {
     /// delivery is asked of the policies in force when it is made.
     pub(super) async fn deliver_pending(&mut self) -> Result<(), End> {
         self.is_window_full = false;
-        while self.outbound.len() < WRITE_BYTES {
+        while self.outbound.len() < WRITE_BYTES && self.pace.delivers_at.is_none() {
             let Some(delivery) = self.pending.pop_front() else {
                 self.pending = VecDeque::new();
                 break;
@@ -78,7 +83,7 @@ impl Session {
             self.refresh().await?;
             if !self.deliver(&delivery) {
                 self.pending.push_front(delivery);
-                self.is_window_full = true;
+                self.is_window_full = self.pace.delivers_at.is_none();
                 break;
             }
         }
@@ -128,6 +133,11 @@ impl Session {
             Lifetime::Secs(secs) => Some(secs),
             Lifetime::Unlimited => None,
         };
+        let rate = self.rates.quotas.connection_delivery_rate;
+        if !self.pace.deliveries.take(now, rate, 1) {
+            self.pace.delivers_at = Some(Instant::now() + DELIVERY_PAUSE);
+            return Sent::Later;
+        }
         if self.authorization.receive(now, &message.topic).is_err() {
             self.shared.metrics.withheld.inc();
             return Sent::Withheld;

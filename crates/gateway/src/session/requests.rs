@@ -59,6 +59,9 @@ impl Session {
         if let Some(counter) = self.shared.metrics.received.get(usize::from(qos.value())) {
             counter.inc();
         }
+        if !self.is_within_rates() {
+            return self.discard(&publish);
+        }
         match self.may_publish(&publish) {
             Ok((authorized, topic)) => {
                 self.route(&authorized, topic, &publish);
@@ -69,6 +72,21 @@ impl Session {
                 self.refuse_publish(publish.delivery, reason, text)
             }
         }
+    }
+
+    fn is_within_rates(&mut self) -> bool {
+        let now = self.shared.clock.now();
+        self.pace.publishes.take(now, self.rates.quotas.connection_publish_rate, 1) && self.rates.may_publish(now)
+    }
+
+    /// A publish beyond the rates is discarded; the connection goes on. In MQTT 5 the device hears of it.
+    fn discard(&mut self, publish: &InboundPublish) -> Result<(), End> {
+        let text = "too many messages a second are published: the message is discarded";
+        self.shared.metrics.throttled("Publish-In");
+        if let Some(packet_id) = publish.delivery.packet_id() {
+            self.answer_publish(packet_id, ReasonCode::QuotaExceeded, text);
+        }
+        Ok(())
     }
 
     fn may_publish(&mut self, publish: &InboundPublish) -> Result<(Authorized<Publish>, TopicName), No> {
@@ -88,6 +106,13 @@ impl Session {
             return Err(No::new(
                 ReasonCode::TopicNameInvalid,
                 "messages on topics that begin with $ are not retained: publish without RETAIN",
+            ));
+        }
+        if publish.retain && !self.rates.may_retain(&topic, now) {
+            self.shared.metrics.throttled("PublishRetained");
+            return Err(No::new(
+                ReasonCode::QuotaExceeded,
+                "too many messages a second are retained: publish it later",
             ));
         }
         Ok((authorized, topic))
@@ -142,7 +167,7 @@ impl Session {
                 Ok(()) => self.answer_publish(packet_id, ReasonCode::Success, ""),
                 Err(unavailable) => {
                     let reason = match unavailable {
-                        Unavailable::Store => ReasonCode::UnspecifiedError,
+                        Unavailable::Store | Unavailable::Throttled => ReasonCode::UnspecifiedError,
                         Unavailable::RetainedLimit => ReasonCode::QuotaExceeded,
                     };
                     let text = format!("{unavailable}: publish it again later");

@@ -29,6 +29,9 @@ impl Session {
                 (Ok(_), Some(SubscribeOutcome::LimitReached) | None) => {
                     Err(No::new(ReasonCode::QuotaExceeded, "the connection has as many subscriptions as it may have"))
                 }
+                (Ok(_), Some(SubscribeOutcome::ScopeLimitReached)) => {
+                    Err(No::new(ReasonCode::QuotaExceeded, "the account has as many subscriptions as it may have"))
+                }
                 (Ok(_), Some(SubscribeOutcome::SharedLimitReached)) => Err(No::new(
                     ReasonCode::QuotaExceeded,
                     "there are as many shared subscriptions, or members of this one, as there may be",
@@ -79,6 +82,13 @@ impl Session {
             .subscribe(self.shared.clock.now(), &filter)
             .map_err(|_| No::new(ReasonCode::NotAuthorized, "no policy allows iot:Subscribe to this filter"))?;
         may_subscribe(&filter).map_err(|reserved| No::new(ReasonCode::TopicFilterInvalid, reserved))?;
+        if !self.rates.may_subscribe(self.shared.clock.now()) {
+            self.shared.metrics.throttled("Subscribe");
+            return Err(No::new(
+                ReasonCode::QuotaExceeded,
+                "too many subscriptions a second are made: subscribe later",
+            ));
+        }
         let options = SubscriptionOptions {
             qos: subscription.qos.min(Qos::AtLeastOnce),
             no_local: subscription.no_local,

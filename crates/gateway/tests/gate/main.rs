@@ -18,6 +18,7 @@ mod https;
 mod lifecycle;
 mod permissions;
 mod persistent_sessions;
+mod rates;
 mod requests;
 mod resumption;
 mod retained;

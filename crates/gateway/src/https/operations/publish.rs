@@ -69,6 +69,11 @@ fn permit(call: &mut Call<'_>, input: &Input) -> Result<Authorized<Publish>, Fai
     if input.retain && input.topic.is_reserved() {
         return Err(Failure::invalid("messages on topics that begin with $ are not retained: publish without retain"));
     }
+    let rates = call.gateway.rates.of(call.scope);
+    if !rates.may_publish(call.now) || (input.retain && !rates.may_retain(&input.topic, call.now)) {
+        call.gateway.metrics.throttled("Publish-In");
+        return Err(Failure::new(Code::Throttling, "too many messages a second are published: try again later"));
+    }
     Ok(authorized)
 }
 
@@ -86,7 +91,7 @@ async fn hand_over(call: &Call<'_>, _authorized: &Authorized<Publish>, input: In
     published.map(drop).map_err(|unavailable| {
         let code = match unavailable {
             Unavailable::Store => Code::ServiceUnavailable,
-            Unavailable::RetainedLimit => Code::Throttling,
+            Unavailable::RetainedLimit | Unavailable::Throttled => Code::Throttling,
         };
         Failure::new(code, format!("{unavailable}: publish the message again later"))
     })

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use gatehouse_domain::certificate::CertificateStatus;
 use gatehouse_domain::endpoint::{EndpointName, EndpointType};
+use gatehouse_domain::quotas::Quotas;
 use gatehouse_domain::scope::Scope;
 use gatehouse_gateway::{Gateway, GatewaySettings, Port, RefusalStyle, ServerChains, SniPolicy};
 use gatehouse_pki::authority::ServerChain;
@@ -30,11 +31,18 @@ pub(crate) struct Setup {
     pub(crate) resumption: bool,
     /// Whether the background tasks run.
     pub(crate) has_background: bool,
+    pub(crate) quotas: Quotas,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { sni: SniPolicy::Required, refusals: RefusalStyle::Explain, resumption: false, has_background: true }
+        Self {
+            sni: SniPolicy::Required,
+            refusals: RefusalStyle::Explain,
+            resumption: false,
+            has_background: true,
+            quotas: Quotas::UNLIMITED,
+        }
     }
 }
 
@@ -90,6 +98,7 @@ impl Gate {
             refusals: setup.refusals,
             resumption: setup.resumption,
             first: home(),
+            quotas: Arc::new(setup.quotas),
             regions: vec![home().region],
         };
         let keys = tempfile::tempdir().unwrap();
