@@ -115,10 +115,13 @@ impl Realm {
     }
 
     /// Gives the client its session: the one it had, or a new one.
-    /// Nothing when the client id connects too often.
+    /// Nothing when the client id connects too often, or when there are as many sessions, connected or not, as there may
+    /// be connections.
     pub(crate) fn enter(realm: &Arc<Self>, connecting: &Connecting, wish: &Wish) -> Option<Entered> {
         let mut roster = realm.roster.lock();
-        if !realm.may_connect(&roster, &connecting.client_id, wish.now) {
+        let is_new = !roster.sessions.contains_key(&connecting.client_id);
+        let has_room = !is_new || has_room(realm.quotas.connections, roster.sessions.len());
+        if !has_room || !realm.may_connect(&roster, &connecting.client_id, wish.now) {
             return None;
         }
         roster.guards += 1;
@@ -340,10 +343,7 @@ impl Realm {
         in_line: bool,
         receipt: impl FnOnce() -> Done,
     ) -> Published {
-        // Before the subscribers are found: whoever subscribes now finds either this entry or the message.
-        if message.retain {
-            self.journal.note(vec![Write::Retain(self.scope, Arc::clone(message))]);
-        }
+        let retained = self.retain(message);
         let matches = self.tree.read().find(&message.topic);
         let mut fanout = Fanout::default();
         let mut keepers = Vec::new();
@@ -383,8 +383,32 @@ impl Realm {
         if fanout.stored == 0 && !in_line && !message.retain {
             return Published::Settled(fanout);
         }
-        self.keep(message, keepers, waiting_groups, receipt());
+        let receipt = receipt();
+        let receipt: Done = match retained {
+            None => receipt,
+            // Entered before, and so settled before.
+            Some(retained) => Box::new(move |outcome| receipt(outcome.and(*retained.lock()))),
+        };
+        self.keep(message, keepers, waiting_groups, receipt);
         Published::Pending(fanout)
+    }
+
+    /// Retains the message, if it is to be. Before the subscribers are found: whoever subscribes meanwhile finds either
+    /// this entry or the message. Answers where its outcome will be, once what is entered later is settled; nobody hears
+    /// of a message of QoS 0, and it is tried again instead.
+    fn retain(&self, message: &Arc<Message>) -> Option<Arc<Mutex<Result<(), Unavailable>>>> {
+        if !message.retain {
+            return None;
+        }
+        let writes = vec![Write::Retain(self.scope, Arc::clone(message))];
+        if message.qos == Qos::AtMostOnce {
+            self.journal.note(writes);
+            return None;
+        }
+        let outcome = Arc::new(Mutex::new(Ok(())));
+        let written = Arc::clone(&outcome);
+        self.journal.submit(writes, Box::new(move |outcome| *written.lock() = outcome));
+        Some(outcome)
     }
 
     /// Writes the message down for each of the sessions and groups, and tells those that are connected.

@@ -48,6 +48,8 @@ pub(crate) struct Shared {
 
 /// A connected device.
 pub(crate) struct Session {
+    /// First, and so dropped first: whoever waits until all connections are gone finds their sessions parked.
+    pub(crate) guard: SessionGuard,
     pub(crate) shared: Arc<Shared>,
     pub(crate) stream: Wire,
     pub(crate) inbound: BytesMut,
@@ -56,7 +58,6 @@ pub(crate) struct Session {
     pub(crate) identity: Identity,
     pub(crate) authorization: Authorization,
     pub(crate) mailbox: Arc<Mailbox>,
-    pub(crate) guard: SessionGuard,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) will: Option<Box<Will>>,
     /// Bytes to be written.

@@ -310,7 +310,8 @@ async fn why_a_client_went_is_remembered_for_a_while() {
 
 #[tokio::test]
 async fn quotas_of_a_scope_hold() {
-    let quotas = Quotas { client_connect_rate: 1, queue_rate: 5, subscriptions: 3, ..Quotas::UNLIMITED };
+    let quotas =
+        Quotas { client_connect_rate: 1, connections: 2, queue_rate: 5, subscriptions: 3, ..Quotas::UNLIMITED };
     let house = House::with(quotas).await;
     let now = gatehouse_domain::time::Clock::now(&*house.clock);
     let join = |client_id, at| {
@@ -323,6 +324,7 @@ async fn quotas_of_a_scope_hold() {
     subscribe(&first.guard, "a", QOS1).await;
     drop(first);
     let publisher = house.connect(1, "p").await;
+    assert_eq!(join("more", now).await.unwrap_err(), Unavailable::Throttled, "sessions that wait count");
     let stored = |_| async { publish(&publisher, &message("a")).await.stored };
     let mut kept = 0;
     for number in 0..20 {
@@ -339,4 +341,18 @@ async fn quotas_of_a_scope_hold() {
     assert_eq!(subscribe(&publisher, "c", QOS0).await, SubscribeOutcome::Replaced);
     assert!(unsubscribe(&back.guard, "b").await);
     assert_eq!(subscribe(&publisher, "d", QOS1).await, SubscribeOutcome::Added);
+}
+
+#[tokio::test]
+async fn a_retained_message_that_is_not_kept_is_not_acknowledged() {
+    let house = House::open().await;
+    let publisher = house.connect(1, "p").await;
+    house.disk.break_down(true);
+    let retained = Arc::new(Message { retain: true, ..Message::clone(&message("a")) });
+    let outcome = house.broker.publish_durably(scope(1), &retained).await;
+    assert_eq!(outcome, Err(Unavailable::Store));
+    house.disk.break_down(false);
+    assert_eq!(publisher.retained(&TopicName::parse("a").unwrap()).await, Ok(None));
+    assert!(house.broker.publish_durably(scope(1), &retained).await.is_ok());
+    assert!(publisher.retained(&TopicName::parse("a").unwrap()).await.unwrap().is_some());
 }
