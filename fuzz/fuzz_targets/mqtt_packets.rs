@@ -60,7 +60,7 @@ fn converse(packets: Vec<Packet>) {
     let Some(Packet::Connect(connect)) = packets.next() else { return };
     let Ok((mut connection, properties)) = Connection::open(&connect, &Arc::new(Settings::default())) else { return };
     let mut out = BytesMut::new();
-    let connack = connection.connack(properties);
+    let connack = connection.connack(false, properties);
     let _ = connection.encode(&connack, &mut out);
     for packet in packets {
         let was_closed = connection.is_closed();
