@@ -82,7 +82,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200_000))]
     pub(crate) connections: Option<u32>,
     /// Messages of each publisher; with offline, of all together [default: messages 50000, fan-out and fan-in 200,
-    /// offline 10000]
+    /// offline 50000, of which a client drains 10000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
     pub(crate) messages: Option<u32>,
     /// Publishers: with messages, each has a subscriber of its own; with offline, all write to the same sessions

@@ -17,7 +17,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::children::Server;
 use crate::device::Device;
-use crate::{Failure, Outcome, process};
+use crate::{Outcome, process};
 
 /// Messages on their way to one subscriber at most: fewer than the servers' queues hold, so that none is dropped.
 pub(crate) const ON_THE_WAY: usize = 400;
@@ -25,8 +25,8 @@ pub(crate) const ON_THE_WAY: usize = 400;
 const PAYLOAD: usize = 128;
 /// QoS 1 messages without an acknowledgement at most: fewer than the servers' windows.
 const UNACKNOWLEDGED: usize = 90;
-/// How long a round may take.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// How long nothing may happen before a message counts as lost.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a publisher sends.
 #[derive(Clone, Copy)]
@@ -115,14 +115,9 @@ impl Traffic {
             tasks.spawn(work);
         }
         let mut halves = Vec::new();
-        timeout(PATIENCE, async {
-            while let Some(ended) = tasks.join_next().await {
-                halves.push(ended??);
-            }
-            Ok::<_, Failure>(())
-        })
-        .await
-        .map_err(|_| Failure::from("the messages do not arrive: one was lost"))??;
+        while let Some(ended) = tasks.join_next().await {
+            halves.push(ended??);
+        }
         Ok(halves)
     }
 }
@@ -186,7 +181,7 @@ async fn acknowledgements(
 ) -> Outcome<Half> {
     let (mut seen, mut buffer) = (0, BytesMut::new());
     while seen < messages {
-        if stream.read_buf(&mut buffer).await? == 0 {
+        if patiently("an acknowledgement", stream.read_buf(&mut buffer)).await? == 0 {
             return Err("a publisher was cut off".into());
         }
         let mut news = 0;
@@ -219,9 +214,16 @@ async fn receive(mut device: Device, messages: u32, mut arrived: impl FnMut(u32)
         }
         seen += news;
         arrived(news);
-        if seen < messages && device.stream.read_buf(&mut device.buffer).await? == 0 {
+        if seen < messages && patiently("a message", device.stream.read_buf(&mut device.buffer)).await? == 0 {
             return Err("a subscriber was cut off".into());
         }
     }
     Ok(Half::Both(Box::new(device)))
+}
+
+async fn patiently(what: &str, read: impl Future<Output = std::io::Result<usize>>) -> Outcome<usize> {
+    match timeout(PATIENCE, read).await {
+        Ok(read) => Ok(read?),
+        Err(_) => Err(format!("{what} did not come: it was lost").into()),
+    }
 }
