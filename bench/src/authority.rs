@@ -39,6 +39,14 @@ impl Authority {
         Ok((fleet::wish()?.signed_by(&key, &self.issuer)?, key))
     }
 
+    /// A certificate for a server on this machine, and its key, both in PEM.
+    pub(crate) fn sign_server(&self) -> Outcome<(String, String)> {
+        let key = KeyPair::generate()?;
+        let mut wish = CertificateParams::new(vec!["localhost".to_owned()])?;
+        wish.distinguished_name.push(DnType::CommonName, "bench server");
+        Ok((wish.signed_by(&key, &self.issuer)?.pem(), key.serialize_pem()))
+    }
+
     /// Its certificate in PEM.
     pub(crate) fn pem(&self) -> String {
         self.issuer.pem()

@@ -6,7 +6,9 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
@@ -31,6 +33,8 @@ const RATES: [&str; 10] = [
 const START: Duration = Duration::from_secs(120);
 /// How long a server may take to end before it is killed.
 const END: Duration = Duration::from_secs(20);
+/// Between attempts to reach a server that does not say when it listens.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// A server that listens.
 pub(crate) struct Server {
@@ -44,6 +48,8 @@ pub(crate) struct Server {
     pub(crate) api: Option<SocketAddr>,
     /// From exec to the ready line.
     pub(crate) started_in: Duration,
+    /// What it reads, removed after its end.
+    _folder: Option<TempDir>,
 }
 
 impl Server {
@@ -84,9 +90,29 @@ impl Server {
             mqtt: address("mqtt").ok_or("the ready line lacks mqtt")?,
             api: address("api"),
             started_in,
+            _folder: None,
             _stdin: child.stdin.take(),
             child,
         })
+    }
+
+    /// Starts a server that says nothing, and waits until it listens on `mqtt`.
+    pub(crate) async fn silent(mut command: std::process::Command, mqtt: SocketAddr, folder: TempDir) -> Outcome<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let began = Instant::now();
+        let mut child = Command::from(command).kill_on_drop(true).spawn()?;
+        while TcpStream::connect(mqtt).await.is_err() {
+            if let Some(status) = child.try_wait()? {
+                return Err(format!("a server ended before it listened: {status}").into());
+            }
+            if began.elapsed() > START {
+                return Err("a server does not listen".into());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        let pid = child.id().ok_or("the server has ended")?;
+        let started_in = began.elapsed();
+        Ok(Self { child, _stdin: None, pid, mqtt, api: None, started_in, _folder: Some(folder) })
     }
 
     /// Ends the server in good order.

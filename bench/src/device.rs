@@ -17,6 +17,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::Outcome;
 use crate::fleet::Identity;
+use crate::options::Sessions;
 
 /// How long a device waits for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -34,13 +35,18 @@ pub(crate) struct Device {
 
 impl Device {
     /// Connects up to CONNACK.
-    pub(crate) async fn connect(address: SocketAddr, identity: &Identity, client_id: &str) -> Outcome<Self> {
-        timeout(PATIENCE, Self::arrive(address, identity, client_id)).await?
+    pub(crate) async fn connect(
+        address: SocketAddr,
+        identity: &Identity,
+        client_id: &str,
+        sessions: Sessions,
+    ) -> Outcome<Self> {
+        timeout(PATIENCE, Self::arrive(address, identity, client_id, sessions)).await?
     }
 
-    async fn arrive(address: SocketAddr, identity: &Identity, client_id: &str) -> Outcome<Self> {
+    async fn arrive(address: SocketAddr, identity: &Identity, client_id: &str, sessions: Sessions) -> Outcome<Self> {
         let mut device = Self::handshake(address, identity).await?;
-        match device.ask(client_id).await? {
+        match device.ask(client_id, sessions).await? {
             Some(Packet::ConnAck(ack)) if ack.reason == ReasonCode::Success => Ok(device),
             other => Err(format!("instead of being let in, a device got {other:?}").into()),
         }
@@ -56,8 +62,9 @@ impl Device {
     }
 
     /// Sends CONNECT; what comes back.
-    async fn ask(&mut self, client_id: &str) -> Outcome<Option<Packet>> {
-        let connect = Connect::new(Version::V311, Utf8Bytes::try_from(client_id)?);
+    async fn ask(&mut self, client_id: &str, sessions: Sessions) -> Outcome<Option<Packet>> {
+        let mut connect = Connect::new(Version::V311, Utf8Bytes::try_from(client_id)?);
+        connect.clean_start = sessions == Sessions::Clean;
         self.send(&Packet::Connect(Box::new(connect))).await?;
         self.receive().await
     }
@@ -114,7 +121,7 @@ impl Device {
 pub(crate) async fn be_refused(address: SocketAddr, identity: &Identity, client_id: &str) -> Outcome {
     let asked = async {
         let mut device = Device::handshake(address, identity).await?;
-        device.ask(client_id).await
+        device.ask(client_id, Sessions::Clean).await
     };
     match timeout(PATIENCE, asked).await?? {
         Some(Packet::ConnAck(ack)) if ack.reason == ReasonCode::NotAuthorized => Ok(()),
@@ -128,6 +135,7 @@ pub(crate) async fn connect_many(
     fleet: &Arc<[Identity]>,
     count: usize,
     callers: usize,
+    sessions: Sessions,
 ) -> Outcome<Vec<Device>> {
     let mut tasks = JoinSet::new();
     for caller in 0..callers {
@@ -135,7 +143,7 @@ pub(crate) async fn connect_many(
         tasks.spawn(async move {
             let mut connected = Vec::new();
             for number in (caller..count).step_by(callers) {
-                connected.push((number, connect_one(address, &fleet, number).await?));
+                connected.push((number, connect_one(address, &fleet, number, sessions).await?));
             }
             Ok::<_, crate::Failure>(connected)
         });
@@ -149,7 +157,12 @@ pub(crate) async fn connect_many(
 }
 
 /// Connects device `number`.
-pub(crate) async fn connect_one(address: SocketAddr, fleet: &[Identity], number: usize) -> Outcome<Device> {
+pub(crate) async fn connect_one(
+    address: SocketAddr,
+    fleet: &[Identity],
+    number: usize,
+    sessions: Sessions,
+) -> Outcome<Device> {
     let identity = fleet.get(number % fleet.len().max(1)).ok_or("the fleet is empty")?;
-    Device::connect(address, identity, &format!("device-{number:06}")).await
+    Device::connect(address, identity, &format!("device-{number:06}"), sessions).await
 }

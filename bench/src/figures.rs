@@ -13,16 +13,40 @@ pub(crate) struct Figure {
     pub(crate) unit: &'static str,
     /// Of Gatehouse.
     pub(crate) gatehouse: f64,
-    /// Of the bare server, in the same run.
-    pub(crate) bare: Option<f64>,
+    /// What it is held against.
+    pub(crate) beside: Option<Beside>,
     /// What is to be reached.
     pub(crate) reach: Option<Reach>,
+}
+
+/// The same figure of another server, in the same run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Beside {
+    /// Of the bare server.
+    Bare(f64),
+    /// Of Mosquitto.
+    Mosquitto(f64),
+}
+
+impl Beside {
+    const fn value(self) -> f64 {
+        match self {
+            Self::Bare(value) | Self::Mosquitto(value) => value,
+        }
+    }
+
+    const fn whose(self) -> &'static str {
+        match self {
+            Self::Bare(_) => "bare",
+            Self::Mosquitto(_) => "mosquitto",
+        }
+    }
 }
 
 /// What is to be reached.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Reach {
-    /// Gatehouse against the bare server.
+    /// Gatehouse against the other server.
     RatioAtMost(f64),
     /// The figure itself.
     AtMost(f64),
@@ -32,7 +56,7 @@ pub(crate) enum Reach {
 
 impl Figure {
     fn ratio(&self) -> Option<f64> {
-        self.bare.filter(|bare| *bare > 0.0).map(|bare| self.gatehouse / bare)
+        self.beside.map(Beside::value).filter(|beside| *beside > 0.0).map(|beside| self.gatehouse / beside)
     }
 
     fn is_reached(&self) -> Option<bool> {
@@ -78,8 +102,7 @@ impl Figures {
     }
 }
 
-const HEAD: &str =
-    "mode       figure                                               unit      gatehouse         bare    ratio  reach";
+const HEAD: &str = "mode       figure                                                           unit      gatehouse       beside              ratio  reach";
 
 fn line(figure: &Figure) -> String {
     let optional = |number: Option<f64>, digits: usize| number.map_or("-".to_owned(), |n| format!("{n:.digits$}"));
@@ -95,12 +118,13 @@ fn line(figure: &Figure) -> String {
         Some(false) => "  missed",
     };
     format!(
-        "{:10} {:52} {:7} {:>11.2} {:>12} {:>8}  {reach}{verdict}",
+        "{:10} {:64} {:7} {:>11.2} {:>12} {:9} {:>8}  {reach}{verdict}",
         figure.mode,
         figure.what,
         figure.unit,
         figure.gatehouse,
-        optional(figure.bare, 2),
+        optional(figure.beside.map(Beside::value), 2),
+        figure.beside.map_or("", Beside::whose),
         optional(figure.ratio(), 3),
     )
 }
@@ -111,7 +135,8 @@ fn as_json(figure: &Figure) -> serde_json::Value {
         "figure": figure.what,
         "unit": figure.unit,
         "gatehouse": figure.gatehouse,
-        "bare": figure.bare,
+        "beside": figure.beside.map(Beside::whose),
+        "beside_value": figure.beside.map(Beside::value),
         "ratio": figure.ratio(),
         "reached": figure.is_reached(),
     })
@@ -178,8 +203,10 @@ mod tests {
             (Reach::AtMost(109.0), None, Some(false)),
             (Reach::AtLeast(110.0), None, Some(true)),
         ];
-        for (reach, bare, expected) in table {
-            let figure = Figure { mode: "m", what: "w".into(), unit: "u", gatehouse: 110.0, bare, reach: Some(reach) };
+        for (reach, beside, expected) in table {
+            let beside = beside.map(Beside::Bare);
+            let figure =
+                Figure { mode: "m", what: "w".into(), unit: "u", gatehouse: 110.0, beside, reach: Some(reach) };
             assert_eq!(figure.is_reached(), expected, "{reach:?}");
         }
     }

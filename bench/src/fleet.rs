@@ -38,29 +38,35 @@ pub(crate) fn now() -> Timestamp {
 
 /// Makes `count` devices that trust the root of `data`.
 pub(crate) fn make(count: usize, data: &Path, key_exchange: KeyExchange) -> Outcome<Vec<Identity>> {
-    identities(count, self_signed, data, key_exchange)
+    identities(count, self_signed, trust(data)?, key_exchange)
 }
 
-/// Makes `count` devices of `authority` that trust the root of `data`. They present their certificate alone.
+/// Makes `count` devices of `authority` that trust it and the root of `data`. They present their certificate alone.
 pub(crate) fn make_signed(
     count: usize,
     authority: &Authority,
     data: &Path,
     key_exchange: KeyExchange,
 ) -> Outcome<Vec<Identity>> {
-    identities(count, || authority.sign(), data, key_exchange)
+    let mut roots = trust(data)?;
+    roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes())?)?;
+    identities(count, || authority.sign(), roots, key_exchange)
+}
+
+fn trust(data: &Path) -> Outcome<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    for root in CertificateDer::pem_file_iter(data.join("root-ca.pem"))? {
+        roots.add(root?)?;
+    }
+    Ok(roots)
 }
 
 fn identities(
     count: usize,
     make: impl Fn() -> Outcome<(rcgen::Certificate, rcgen::KeyPair)>,
-    data: &Path,
+    roots: RootCertStore,
     key_exchange: KeyExchange,
 ) -> Outcome<Vec<Identity>> {
-    let mut roots = RootCertStore::empty();
-    for root in CertificateDer::pem_file_iter(data.join("root-ca.pem"))? {
-        roots.add(root?)?;
-    }
     let (roots, provider) = (Arc::new(roots), Arc::new(provider(key_exchange)));
     (0..count).map(|_| identity(make()?, &roots, &provider)).collect()
 }

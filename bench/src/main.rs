@@ -9,10 +9,12 @@ mod device;
 mod figures;
 mod fleet;
 mod measure;
+mod mosquitto;
 mod operator;
 mod options;
 mod process;
 mod registry;
+mod traffic;
 
 use std::process::ExitCode;
 

@@ -19,8 +19,14 @@ pub(crate) enum Mode {
     Jitr,
     /// Rates of control calls
     Api,
-    /// Server CPU per message
+    /// Server CPU per message, against Mosquitto
     Messages,
+    /// One publisher to many subscribers, against Mosquitto
+    FanOut,
+    /// Many publishers to one subscriber, against Mosquitto
+    FanIn,
+    /// QoS 1 to sessions whose clients are away, and how fast these catch up
+    Offline,
     /// From exec to the ready line
     Start,
 }
@@ -36,7 +42,26 @@ pub(crate) enum KeyExchange {
     P256,
 }
 
-/// Measures Gatehouse beside a bare TLS server of the same build.
+/// The sessions that devices ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sessions {
+    /// They end with their connections
+    Clean,
+    /// They outlive their connections, so that they are written down
+    Persistent,
+}
+
+impl Sessions {
+    /// For the name of a figure.
+    pub(crate) const fn told(self) -> &'static str {
+        match self {
+            Self::Clean => "",
+            Self::Persistent => ", persistent",
+        }
+    }
+}
+
+/// Measures Gatehouse beside a bare TLS server of the same build, and beside Mosquitto.
 #[derive(Parser)]
 #[command(name = "gatehouse-bench")]
 pub(crate) struct Options {
@@ -50,19 +75,26 @@ pub(crate) struct Options {
     /// CA certificates in the registry that admission is measured at
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100_000))]
     pub(crate) authorities: u32,
-    /// Repetitions of what is compared; the bare server and Gatehouse take turns
+    /// Repetitions of what is compared; the servers take turns
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) rounds: u32,
-    /// Connections of a round [default: admission 4000, idle 10000, storm and revoke 1000, jitr 3000]
+    /// Connections of a round [default: admission 4000, idle 10000, storm, revoke, fan-out and fan-in 1000, jitr 3000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200_000))]
     pub(crate) connections: Option<u32>,
-    /// Messages of each publisher
-    #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
-    pub(crate) messages: u32,
-    /// Publishers, each with a subscriber of its own
+    /// Messages of each publisher; with offline, of all together [default: messages 50000, fan-out and fan-in 200,
+    /// offline 50000, of which a client drains 10000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+    pub(crate) messages: Option<u32>,
+    /// Publishers: with messages, each has a subscriber of its own; with offline, all write to the same sessions
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(crate) pairs: u32,
-    /// How long each control call is repeated
+    /// Sessions that idle and storm ask for
+    #[arg(long, value_enum, default_value = "clean")]
+    pub(crate) sessions: Sessions,
+    /// Measure Gatehouse alone where it would be held against Mosquitto
+    #[arg(long)]
+    pub(crate) without_mosquitto: bool,
+    /// How long each control call is repeated, and messages at a steady rate are sent
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(crate) seconds: u64,
     /// The group for TLS's key agreement
@@ -94,6 +126,11 @@ impl Options {
     /// Connections of a round.
     pub(crate) fn connections(&self, usual: u32) -> usize {
         usize::try_from(self.connections.unwrap_or(usual)).unwrap_or(usize::MAX)
+    }
+
+    /// Messages of a publisher.
+    pub(crate) fn messages(&self, usual: u32) -> u32 {
+        self.messages.unwrap_or(usual)
     }
 
     /// Whether `mode` is to be measured.

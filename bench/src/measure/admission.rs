@@ -8,8 +8,9 @@ use tokio::task::JoinSet;
 use super::Bench;
 use crate::children::Server;
 use crate::device::{CALLERS, connect_one};
-use crate::figures::{Figure, Figures, Reach, Rounds};
+use crate::figures::{Beside, Figure, Figures, Reach, Rounds};
 use crate::fleet::Identity;
+use crate::options::Sessions;
 use crate::registry::Data;
 use crate::{Failure, Outcome, process};
 
@@ -42,7 +43,7 @@ pub(super) async fn measure(bench: &Bench<'_>, figures: &mut Figures) -> Outcome
             what: format!("CPU per connection, {what}, {among}"),
             unit: "µs",
             gatehouse,
-            bare: Some(bare),
+            beside: Some(Beside::Bare(bare)),
             reach,
         };
         figures.add(figure("median", gatehouse.median(), bare.median(), Some(Reach::RatioAtMost(1.15))));
@@ -52,7 +53,7 @@ pub(super) async fn measure(bench: &Bench<'_>, figures: &mut Figures) -> Outcome
             what: format!("ratio of a round, median, {among}"),
             unit: "×",
             gatehouse: ratio.median(),
-            bare: None,
+            beside: None,
             reach: Some(Reach::AtMost(1.15)),
         });
         pair.stop().await?;
@@ -74,7 +75,7 @@ async fn come_and_go(address: SocketAddr, fleet: &Arc<[Identity]>, connections: 
         let fleet = Arc::clone(fleet);
         tasks.spawn(async move {
             for number in (caller..connections).step_by(CALLERS) {
-                connect_one(address, &fleet, number).await?.leave().await;
+                connect_one(address, &fleet, number, Sessions::Clean).await?.leave().await;
             }
             Ok::<_, Failure>(())
         });

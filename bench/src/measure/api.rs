@@ -140,7 +140,7 @@ async fn run(
     let took = began.elapsed();
     let cpu = process::cpu(server.pid)?.saturating_sub(cpu_before);
     let figure =
-        |what: String, unit, gatehouse, reach| Figure { mode: "api", what, unit, gatehouse, bare: None, reach };
+        |what: String, unit, gatehouse, reach| Figure { mode: "api", what, unit, gatehouse, beside: None, reach };
     figures.add(figure(format!("{name}, {callers} callers"), "/s", f64::from(done) / took.as_secs_f64(), reach));
     let each = cpu.as_secs_f64() * 1e6 / f64::from(done.max(1));
     figures.add(figure(format!("{name}, {callers} callers, server CPU"), "µs", each, None));

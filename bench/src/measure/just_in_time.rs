@@ -48,7 +48,7 @@ pub(super) async fn measure(bench: &Bench<'_>, figures: &mut Figures) -> Outcome
             what: format!("{what}, {registered} registered"),
             unit,
             gatehouse,
-            bare: None,
+            beside: None,
             reach,
         };
         figures.add(figure("first contacts, median", "/s", rates.median(), Some(Reach::AtLeast(300.0))));

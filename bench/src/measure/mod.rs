@@ -3,9 +3,13 @@
 
 mod admission;
 mod api;
+mod brokers;
+mod fan_in;
+mod fan_out;
 mod idle;
 mod just_in_time;
 mod messages;
+mod offline;
 mod revoke;
 mod start;
 mod storm;
@@ -50,6 +54,15 @@ pub(crate) async fn all(options: &Options, figures: &mut Figures) -> Outcome {
     }
     if options.wants(Mode::Messages) {
         messages::measure(&bench, figures).await?;
+    }
+    if options.wants(Mode::FanOut) {
+        fan_out::measure(&bench, figures).await?;
+    }
+    if options.wants(Mode::FanIn) {
+        fan_in::measure(&bench, figures).await?;
+    }
+    if options.wants(Mode::Offline) {
+        offline::measure(&bench, figures).await?;
     }
     Ok(())
 }

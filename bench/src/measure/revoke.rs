@@ -13,6 +13,7 @@ use crate::device::{CALLERS, Device, connect_many};
 use crate::figures::{Figure, Figures, Reach, Rounds};
 use crate::fleet::Identity;
 use crate::operator::{Operator, Pen};
+use crate::options::Sessions;
 
 const CONNECTIONS: u32 = 1_000;
 /// Certificates of which each is shared by all connections of a round.
@@ -27,7 +28,7 @@ pub(super) async fn measure(bench: &Bench<'_>, figures: &mut Figures) -> Outcome
         let mut operator = Operator::connect(api).await?;
         let (shared, own) = fleet.split_at(SHARED);
 
-        let devices = connect_many(server.mqtt, &own.into(), connections, CALLERS).await?;
+        let devices = connect_many(server.mqtt, &own.into(), connections, CALLERS, Sessions::Clean).await?;
         let waiting = wait_all(devices);
         let (mut after_answer, mut after_request) = (Rounds::new(), Rounds::new());
         let mut answers = Vec::with_capacity(own.len());
@@ -62,7 +63,7 @@ async fn cut_shared(
     pen: &Pen,
 ) -> Outcome<Vec<f64>> {
     let fleet: Arc<[Identity]> = Arc::new([identity.clone()]);
-    let waiting = wait_all(connect_many(server.mqtt, &fleet, connections, CALLERS).await?);
+    let waiting = wait_all(connect_many(server.mqtt, &fleet, connections, CALLERS, Sessions::Clean).await?);
     let (_, answered) = revoke(operator, pen, identity).await?;
     let mut cut = Vec::with_capacity(connections);
     for waiting in waiting {
@@ -94,7 +95,7 @@ fn tell(figures: &mut Figures, what: &str, milliseconds: &Rounds, is_goal: bool)
             what: format!("{what}, {which}"),
             unit: "ms",
             gatehouse,
-            bare: None,
+            beside: None,
             reach,
         });
     };

@@ -20,7 +20,7 @@ pub(super) async fn measure(bench: &Bench<'_>, figures: &mut Figures) -> Outcome
             what: format!("{what}, {registered} registered"),
             unit,
             gatehouse,
-            bare: None,
+            beside: None,
             reach,
         };
         figures.add(figure("exec to ready, median", "s", seconds.median(), Some(Reach::AtMost(1.0))));
