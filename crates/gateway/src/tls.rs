@@ -2,15 +2,17 @@
 //! runs to its end. All knowledge of the TLS library stays behind [`Tls::accept`].
 
 mod configurations;
+mod offers;
 
 use std::fmt;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use gatehouse_domain::domain_configuration::{Access, ApplicationProtocol, AuthenticationType};
 use gatehouse_domain::endpoint::{EndpointName, EndpointType};
 use gatehouse_domain::limits;
+use gatehouse_domain::refusal::Refusal;
 use gatehouse_pki::authority::ServerChain;
-use rustls::crypto::CryptoProvider;
+use gatehouse_pki::server_bundles::ServerBundles;
 use rustls::server::Acceptor;
 use rustls::{HandshakeKind, ProtocolVersion};
 use tokio::net::TcpStream;
@@ -18,7 +20,8 @@ use tokio::time::timeout;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use self::configurations::{Configurations, configurations, provider};
+use self::offers::Offers;
+use crate::endpoint::{Endpoints, Served};
 
 /// The ALPN name by which devices speak MQTT with a certificate on port 443.
 const ALPN_MQTT: &[u8] = b"x-amzn-mqtt-ca";
@@ -62,9 +65,7 @@ pub(crate) enum Protocol {
 
 /// The devices' side of TLS.
 pub(crate) struct Tls {
-    provider: Arc<CryptoProvider>,
-    configurations: ArcSwap<Configurations>,
-    resumption: bool,
+    offers: Offers,
     /// The domain that device endpoints live under.
     domain: String,
 }
@@ -81,6 +82,8 @@ pub(crate) struct Handshake {
     pub(crate) version: &'static str,
     /// The host name under which a resumed session began, where it is known.
     pub(crate) resumed_from: Option<Vec<u8>>,
+    /// Why it could not be found out what is served under the name; nobody is admitted then.
+    pub(crate) unresolved: Option<Refusal>,
 }
 
 /// Why there was no handshake. The peer has seen a TLS alert or nothing at all.
@@ -114,38 +117,60 @@ impl fmt::Display for HandshakeFailure {
 }
 
 impl Tls {
-    /// The side that serves `chains`.
+    /// The side that serves `chains`, and under customers' domains what `bundles` has.
     ///
     /// # Errors
     /// A chain or key that cannot be used.
-    pub(crate) fn new(chains: ServerChains, resumption: bool, domain: String) -> Result<Self, rustls::Error> {
-        let provider = Arc::new(provider());
-        let configurations = ArcSwap::from_pointee(configurations(&provider, chains, resumption)?);
-        Ok(Self { provider, configurations, resumption, domain })
+    pub(crate) fn new(
+        chains: &ServerChains,
+        bundles: Arc<ServerBundles>,
+        resumption: bool,
+        domain: String,
+    ) -> Result<Self, rustls::Error> {
+        Ok(Self { offers: Offers::new(chains, bundles, resumption)?, domain })
     }
 
     /// Serves other chains from the next connection on.
     ///
     /// # Errors
     /// A chain or key that cannot be used; the former ones stay.
-    pub(crate) fn renew(&self, chains: ServerChains) -> Result<(), rustls::Error> {
-        self.configurations.store(Arc::new(configurations(&self.provider, chains, self.resumption)?));
-        Ok(())
+    pub(crate) fn renew(&self, chains: &ServerChains) -> Result<(), rustls::Error> {
+        self.offers.renew(chains)
     }
 
-    /// Brings `tcp` through the handshake within [`limits::HANDSHAKE_TIMEOUT`].
-    pub(crate) async fn accept(&self, tcp: TcpStream, port: Port) -> Result<Handshake, HandshakeFailure> {
-        timeout(limits::HANDSHAKE_TIMEOUT, self.shake_hands(tcp, port)).await.unwrap_or(Err(HandshakeFailure::TimedOut))
+    /// Brings `tcp` through the handshake within [`limits::HANDSHAKE_TIMEOUT`], in the way that `endpoints` has for the
+    /// name asked for.
+    pub(crate) async fn accept(
+        &self,
+        tcp: TcpStream,
+        port: Port,
+        endpoints: &Endpoints,
+    ) -> Result<Handshake, HandshakeFailure> {
+        let handshake = self.shake_hands(tcp, port, endpoints);
+        timeout(limits::HANDSHAKE_TIMEOUT, handshake).await.unwrap_or(Err(HandshakeFailure::TimedOut))
     }
 
-    async fn shake_hands(&self, tcp: TcpStream, port: Port) -> Result<Handshake, HandshakeFailure> {
+    async fn shake_hands(
+        &self,
+        tcp: TcpStream,
+        port: Port,
+        endpoints: &Endpoints,
+    ) -> Result<Handshake, HandshakeFailure> {
         let start = LazyConfigAcceptor::new(Acceptor::default(), tcp).await.map_err(HandshakeFailure::Failed)?;
+        let sni = start.client_hello().server_name().map(str::to_ascii_lowercase);
+        // A refusal is told behind the handshake, where it can be.
+        let (served, unresolved) = match endpoints.served(sni.as_deref()).await {
+            Ok(served) => (served, None),
+            Err(refusal) => (Served::default(), Some(refusal)),
+        };
         let hello = start.client_hello();
-        let sni = hello.server_name().map(str::to_ascii_lowercase);
         let offered: Option<Vec<&[u8]>> = hello.alpn().map(Iterator::collect);
-        let (protocol, answer) = choose(port, offered.as_deref(), self.is_credential_provider(sni.as_deref()))
-            .ok_or(HandshakeFailure::NoAlpn)?;
-        let config = self.configurations.load().get(protocol, answer);
+        let is_credential_provider = self.is_credential_provider(sni.as_deref());
+        let (protocol, answer) =
+            choose(served.access, port, offered.as_deref(), is_credential_provider).ok_or(HandshakeFailure::NoAlpn)?;
+        let offer = self.offers.of(served.policy, served.certificate.as_ref());
+        let config =
+            offer.map_err(|error| HandshakeFailure::Failed(std::io::Error::other(error)))?.get(protocol, answer);
         // A resumed session says where it began: it is worth nothing at another endpoint.
         let origin = sni.clone().unwrap_or_default();
         let stream = start
@@ -176,7 +201,7 @@ impl Tls {
         if presented.is_empty() && protocol != Protocol::Signed {
             return Err(HandshakeFailure::Failed(std::io::Error::other("no certificate was presented")));
         }
-        Ok(Handshake { stream, protocol, sni, presented, version, resumed_from })
+        Ok(Handshake { stream, protocol, sni, presented, version, resumed_from, unresolved })
     }
 
     fn is_credential_provider(&self, sni: Option<&str>) -> bool {
@@ -186,14 +211,24 @@ impl Tls {
 }
 
 /// What is spoken, and the ALPN name that is answered, for what a client offers ("Protocols, port mappings, and
-/// authentication"). `h2` is never answered. The credential provider asks for a certificate without any name.
+/// authentication"). `h2` is never answered. The credential provider asks for a certificate without any name. Under a
+/// name with one way in, neither port nor ALPN has a say.
 fn choose(
+    access: Access,
     port: Port,
     offered: Option<&[&[u8]]>,
     is_credential_provider: bool,
 ) -> Option<(Protocol, Option<&'static [u8]>)> {
     let answer = |name: &'static [u8]| offered.is_some_and(|names| names.contains(&name)).then_some(name);
     let http = || answer(ALPN_HTTP).or_else(|| answer(ALPN_HTTP_1));
+    match (access.authentication, access.protocol) {
+        (AuthenticationType::AwsX509, ApplicationProtocol::SecureMqtt) => {
+            return Some((Protocol::Mqtt, answer(ALPN_MQTT)));
+        }
+        (AuthenticationType::AwsX509, ApplicationProtocol::Https) => return Some((Protocol::Https, http())),
+        (AuthenticationType::AwsSigv4, _) => return Some((Protocol::Signed, answer(ALPN_HTTP_1))),
+        _ => {}
+    }
     match port {
         Port::Mqtt => Some((Protocol::Mqtt, answer(ALPN_MQTT))),
         Port::Https => Some((Protocol::Https, http())),
@@ -237,9 +272,12 @@ mod tests {
         for (port, offered, expected) in table {
             let bytes: Option<Vec<&[u8]>> = offered.map(|names| names.iter().map(|name| name.as_bytes()).collect());
             let expected = expected.map(|(protocol, name)| (protocol, name.map(str::as_bytes)));
-            assert_eq!(choose(port, bytes.as_deref(), false), expected, "{port:?} {offered:?}");
+            assert_eq!(choose(Access::DEFAULT, port, bytes.as_deref(), false), expected, "{port:?} {offered:?}");
         }
-        assert_eq!(choose(Port::Shared, None, true), Some((Https, None)));
-        assert_eq!(choose(Port::Shared, Some(&[b"http/1.1"]), true), Some((Https, Some(b"http/1.1".as_slice()))));
+        assert_eq!(choose(Access::DEFAULT, Port::Shared, None, true), Some((Https, None)));
+        assert_eq!(
+            choose(Access::DEFAULT, Port::Shared, Some(&[b"http/1.1"]), true),
+            Some((Https, Some(b"http/1.1".as_slice())))
+        );
     }
 }

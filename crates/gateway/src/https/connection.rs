@@ -257,8 +257,7 @@ impl Connection {
 
     /// Files a refusal of somebody of whom nothing is proven.
     pub(super) fn refuse_stranger(&self, refusal: Refusal) -> Failure {
-        let turned_away = TurnedAway { refusal, principal: None, scope: None, is_named: false };
-        self.gateway.file(&turned_away, None, &self.known);
+        self.gateway.file(&TurnedAway::stranger(refusal), None, &self.known);
         Failure::refused(refusal, self.gateway.refusals)
     }
 }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use gatehouse_domain::security_policy::SecurityPolicy;
 use gatehouse_pki::authority::ServerChain;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache};
+use rustls::server::{
+    ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache, StoresServerSessions,
+};
 use rustls::sign::CertifiedKey;
 use rustls::{CipherSuite, ServerConfig, SignatureScheme};
 
@@ -49,8 +52,65 @@ impl ByAlpn {
     }
 }
 
+/// What configurations have in common.
+pub(super) struct Making {
+    provider: CryptoProvider,
+    /// Where sessions are kept, if they may be resumed. Shared by all: a session is resumed under its own name alone.
+    sessions: Option<Arc<ServerSessionMemoryCache>>,
+}
+
+impl Making {
+    pub(super) fn new(resumption: bool) -> Self {
+        Self { provider: provider(), sessions: resumption.then(|| ServerSessionMemoryCache::new(SESSIONS)) }
+    }
+
+    /// The configurations that serve these chains by `policy`.
+    ///
+    /// # Errors
+    /// A policy of which the library has nothing.
+    pub(super) fn configurations(
+        &self,
+        policy: SecurityPolicy,
+        chains: &CertifiedChains,
+    ) -> Result<Configurations, rustls::Error> {
+        let mut provider = self.provider.clone();
+        provider.cipher_suites.retain(|suite| policy.has_suite(suite.suite().into()));
+        let provider = Arc::new(provider);
+        let versions: Vec<_> =
+            [(policy.has_tls13(), &rustls::version::TLS13), (policy.has_tls12(), &rustls::version::TLS12)]
+                .into_iter()
+                .filter_map(|(has, version)| has.then_some(version))
+                .collect();
+        let resolver = Arc::new(ChainByScheme { policy, chains: chains.clone() });
+        let verifier = Arc::new(ProofOfPossession::new(provider.signature_verification_algorithms));
+        let builder = || ServerConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(&versions);
+        let mut with_certificate = builder()?.with_client_cert_verifier(verifier).with_cert_resolver(resolver.clone());
+        with_certificate.ignore_client_order = true;
+        // Nothing is remembered of strangers.
+        let mut without_certificate = builder()?.with_no_client_auth().with_cert_resolver(resolver);
+        without_certificate.ignore_client_order = true;
+        without_certificate.session_storage = Arc::new(NoServerSessionStorage {});
+        without_certificate.send_tls13_tickets = 0;
+        // AWS does not know TLS 1.2 session tickets, and early data could be replayed: both stay off in any case.
+        match &self.sessions {
+            Some(sessions) => {
+                with_certificate.session_storage = Arc::clone(sessions) as Arc<dyn StoresServerSessions>;
+                with_certificate.send_tls13_tickets = 1;
+            }
+            None => {
+                with_certificate.session_storage = Arc::new(NoServerSessionStorage {});
+                with_certificate.send_tls13_tickets = 0;
+            }
+        }
+        Ok(Configurations {
+            with_certificate: ByAlpn::of(with_certificate),
+            without_certificate: ByAlpn::of(without_certificate),
+        })
+    }
+}
+
 /// The library's cryptography, with AES-128-GCM-SHA256 first, as AWS lists it: SHA-256 costs a handshake less than SHA-384.
-pub(super) fn provider() -> CryptoProvider {
+fn provider() -> CryptoProvider {
     let mut provider = rustls::crypto::aws_lc_rs::default_provider();
     provider.cipher_suites.sort_by_key(|suite| match suite.suite() {
         CipherSuite::TLS13_AES_128_GCM_SHA256
@@ -61,36 +121,30 @@ pub(super) fn provider() -> CryptoProvider {
     provider
 }
 
-pub(super) fn configurations(
-    provider: &Arc<CryptoProvider>,
-    chains: ServerChains,
-    resumption: bool,
-) -> Result<Configurations, rustls::Error> {
-    let resolver = Arc::new(ChainByScheme { ecdsa: certified(&chains.ecdsa)?, rsa: certified(&chains.rsa)? });
-    let verifier = Arc::new(ProofOfPossession::new(provider.signature_verification_algorithms));
-    let builder = || {
-        ServerConfig::builder_with_provider(Arc::clone(provider))
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-    };
-    let mut with_certificate = builder()?.with_client_cert_verifier(verifier).with_cert_resolver(resolver.clone());
-    with_certificate.ignore_client_order = true;
-    // Nothing is remembered of strangers.
-    let mut without_certificate = builder()?.with_no_client_auth().with_cert_resolver(resolver);
-    without_certificate.ignore_client_order = true;
-    without_certificate.session_storage = Arc::new(NoServerSessionStorage {});
-    without_certificate.send_tls13_tickets = 0;
-    // AWS does not know TLS 1.2 session tickets, and early data could be replayed: both stay off in any case.
-    if resumption {
-        with_certificate.session_storage = ServerSessionMemoryCache::new(SESSIONS);
-        with_certificate.send_tls13_tickets = 1;
-    } else {
-        with_certificate.session_storage = Arc::new(NoServerSessionStorage {});
-        with_certificate.send_tls13_tickets = 0;
+/// Two chains whose keys are ready to sign.
+#[derive(Clone, Debug)]
+pub(super) struct CertifiedChains {
+    ecdsa: Arc<CertifiedKey>,
+    rsa: Arc<CertifiedKey>,
+}
+
+impl CertifiedChains {
+    /// One for those who can verify ECDSA, one for the rest.
+    ///
+    /// # Errors
+    /// A chain or key that cannot be used.
+    pub(super) fn of(chains: &ServerChains) -> Result<Self, rustls::Error> {
+        Ok(Self { ecdsa: certified(&chains.ecdsa)?, rsa: certified(&chains.rsa)? })
     }
-    Ok(Configurations {
-        with_certificate: ByAlpn::of(with_certificate),
-        without_certificate: ByAlpn::of(without_certificate),
-    })
+
+    /// The only one there is, for everybody.
+    ///
+    /// # Errors
+    /// A chain or key that cannot be used.
+    pub(super) fn single(chain: &ServerChain) -> Result<Self, rustls::Error> {
+        let only = certified(chain)?;
+        Ok(Self { ecdsa: Arc::clone(&only), rsa: only })
+    }
 }
 
 fn certified(chain: &ServerChain) -> Result<Arc<CertifiedKey>, rustls::Error> {
@@ -104,24 +158,26 @@ fn certified(chain: &ServerChain) -> Result<Arc<CertifiedKey>, rustls::Error> {
 /// Serves the P-256 chain to whoever can verify it, for a third of the work, and the RSA chain to the rest.
 #[derive(Debug)]
 struct ChainByScheme {
-    ecdsa: Arc<CertifiedKey>,
-    rsa: Arc<CertifiedKey>,
+    policy: SecurityPolicy,
+    chains: CertifiedChains,
 }
 
 impl ResolvesServerCert for ChainByScheme {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let CertifiedChains { ecdsa, rsa } = &self.chains;
         let by_ecdsa = hello.signature_schemes().contains(&SignatureScheme::ECDSA_NISTP256_SHA256)
-            && self.ecdsa.key.choose_scheme(hello.signature_schemes()).is_some()
-            && offers_ecdsa_suite(&hello);
-        Some(Arc::clone(if by_ecdsa { &self.ecdsa } else { &self.rsa }))
+            && ecdsa.key.choose_scheme(hello.signature_schemes()).is_some()
+            && offers_ecdsa_suite(&hello, self.policy);
+        Some(Arc::clone(if by_ecdsa { ecdsa } else { rsa }))
     }
 }
 
-/// A TLS 1.2 client may know the ECDSA scheme for client certificates and still offer RSA suites only.
-fn offers_ecdsa_suite(hello: &ClientHello<'_>) -> bool {
+/// A TLS 1.2 client may know the ECDSA scheme for client certificates and still offer RSA suites only; and what it offers
+/// for a version that the policy does not have counts for nothing.
+fn offers_ecdsa_suite(hello: &ClientHello<'_>, policy: SecurityPolicy) -> bool {
     use rustls::CipherSuite as C;
     hello.cipher_suites().iter().any(|suite| {
-        matches!(
+        let fits_ecdsa = matches!(
             suite,
             C::TLS13_AES_128_GCM_SHA256
                 | C::TLS13_AES_256_GCM_SHA384
@@ -129,6 +185,7 @@ fn offers_ecdsa_suite(hello: &ClientHello<'_>) -> bool {
                 | C::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
                 | C::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384
                 | C::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
-        )
+        );
+        fits_ecdsa && policy.has_suite((*suite).into())
     })
 }
