@@ -48,13 +48,14 @@ class Connection:
         server_name: str | None = "",
         alpn: list[str] | None = None,
         checks_name: bool = True,
+        root_ca=None,
     ):
         server = account.server
         name = account.data_host if server_name == "" else server_name
         port = port or (server.https_port if device else server.alpn_port)
         plain = socket.create_connection(("127.0.0.1", port), timeout=ANSWERED_WITHIN_S)
         try:
-            self.socket = tls_context(server.root_ca, device, name, alpn, checks_name=checks_name).wrap_socket(plain)
+            self.socket = tls_context(root_ca or server.root_ca, device, name, alpn, checks_name=checks_name).wrap_socket(plain)
         except BaseException:
             plain.close()
             raise

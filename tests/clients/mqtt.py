@@ -77,12 +77,13 @@ class Client:
         port: int | None = None,
         alpn: list[str] | None = None,
         checks_name: bool = True,
+        root_ca=None,
         connect_options: dict | None = None,
         websocket: str | None = None,
         **options,
     ):
         """`server_name=""` means the account's data endpoint; `checks_name=False` lets the server's certificate be for
-        another name; `websocket` is the path and query of MQTT over WebSocket. `options` go to paho's constructor,
+        another name; `root_ca` is what the device trusts instead of the server's root; `websocket` is the path and query of MQTT over WebSocket. `options` go to paho's constructor,
         `connect_options` to its `connect`."""
         if websocket is not None:
             options["transport"] = "websockets"
@@ -99,7 +100,7 @@ class Client:
 
         name = account.data_host if server_name == "" else server_name
         self.paho = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=protocol, reconnect_on_failure=False, **options)
-        context = tls_context(account.server.root_ca, device, name, alpn, checks_name=checks_name)
+        context = tls_context(root_ca or account.server.root_ca, device, name, alpn, checks_name=checks_name)
         self.paho.tls_set_context(context)
         if websocket is not None:
             self.paho.ws_set_options(path=websocket)

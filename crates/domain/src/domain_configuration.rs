@@ -276,6 +276,12 @@ pub struct Access {
     pub protocol: ApplicationProtocol,
 }
 
+impl Default for Access {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
 impl Access {
     /// By port and ALPN.
     pub const DEFAULT: Self =

@@ -81,10 +81,17 @@ pub(crate) struct TurnedAway {
     pub(crate) is_named: bool,
 }
 
+impl TurnedAway {
+    /// Somebody of whom nothing is proven.
+    pub(crate) const fn stranger(refusal: Refusal) -> Self {
+        Self { refusal, principal: None, scope: None, is_named: false }
+    }
+}
+
 impl Admission {
     /// Decides about the peer of `handshake`, which is reachable through `mailbox` from here on.
     pub(crate) async fn admit(&self, handshake: &Handshake, mailbox: &Arc<Mailbox>) -> Result<Admitted, TurnedAway> {
-        let unknown = TurnedAway { refusal: Refusal::Unreadable, principal: None, scope: None, is_named: false };
+        let unknown = TurnedAway::stranger(Refusal::Unreadable);
         let leaf = handshake.presented.first().map(Vec::as_slice).unwrap_or_default();
         let Ok(certificate) = Certificate::from_der(leaf) else { return Err(unknown) };
         let certificate_id = certificate.id();
@@ -118,6 +125,9 @@ impl Admission {
     async fn endpoint_of(&self, handshake: &Handshake, certificate_id: CertificateId) -> Result<Endpoint, Refusal> {
         if !self.watch.is_current() {
             return Err(Refusal::RegistryUnavailable);
+        }
+        if let Some(refusal) = handshake.unresolved {
+            return Err(refusal);
         }
         if let Some(origin) = &handshake.resumed_from
             && origin.as_slice() != handshake.sni.as_deref().unwrap_or_default().as_bytes()

@@ -44,7 +44,7 @@ impl Gateway {
     /// there; it has been told then, and the refusal has been filed.
     pub(crate) async fn device(self: Arc<Self>, tcp: TcpStream, peer: SocketAddr, port: Port) -> Option<Arrived> {
         let began = Instant::now();
-        let handshake = match self.tls.accept(tcp, port).await {
+        let handshake = match self.tls.accept(tcp, port, &self.admission.endpoints).await {
             Ok(handshake) => handshake,
             Err(failure) => {
                 self.metrics.handshake_failed(failure.label());

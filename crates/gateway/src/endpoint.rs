@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use gatehouse_domain::certificate::{CertificateId, CertificateMode};
-use gatehouse_domain::domain_configuration::{Access, DomainConfigurationStatus, Entrance};
+use gatehouse_domain::domain_configuration::{Access, DomainConfigurationStatus, Entrance, ServerCertificateArn};
 use gatehouse_domain::endpoint::{EndpointName, EndpointType};
 use gatehouse_domain::host_name::HostName;
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
+use gatehouse_domain::security_policy::SecurityPolicy;
 use quick_cache::sync::Cache;
 
 use crate::registry::Registry;
@@ -51,6 +52,17 @@ impl Endpoint {
     }
 }
 
+/// How the handshake goes under a name. By default as where no name is given, or one that nobody knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Served {
+    /// Which TLS is spoken.
+    pub(crate) policy: SecurityPolicy,
+    /// Whether port and ALPN decide what is spoken.
+    pub(crate) access: Access,
+    /// What is shown, instead of the deployment's own chains.
+    pub(crate) certificate: Option<ServerCertificateArn>,
+}
+
 /// The endpoints of this deployment.
 pub(crate) struct Endpoints {
     registry: Arc<Registry>,
@@ -65,6 +77,38 @@ pub(crate) struct Endpoints {
 impl Endpoints {
     pub(crate) fn new(registry: Arc<Registry>, policy: SniPolicy, domain: String, first: Scope) -> Self {
         Self { registry, policy, domain, first, found: Cache::new(NAMES) }
+    }
+
+    /// How the handshake goes with whoever asks for `sni`. Kept for as long as it is in force; whether the name is to be
+    /// served at all is asked anew at admission.
+    ///
+    /// # Errors
+    /// `RegistryUnavailable`.
+    pub(crate) async fn served(&self, sni: Option<&str>) -> Result<Served, Refusal> {
+        let Some(host) = sni else { return Ok(Served::default()) };
+        if host == "localhost" {
+            return self.served_by(self.first, EndpointType::DataAts).await;
+        }
+        if let Some(Endpoint { scope, endpoint_type, .. }) = self.found.get(host) {
+            return self.served_by(scope, endpoint_type).await;
+        }
+        let host_name = host.parse::<HostName>().ok();
+        if let Some(served) = host_name.as_ref().and_then(|host| self.registry.known_domain(host)) {
+            return Ok(served);
+        }
+        if let Some(endpoint) = self.by_prefix(host).await? {
+            self.found.insert(host.to_owned(), endpoint);
+            return self.served_by(endpoint.scope, endpoint.endpoint_type).await;
+        }
+        let Some(host_name) = host_name else { return Ok(Served::default()) };
+        // What looks like an endpoint may become one: that there is none is not kept.
+        let may_come = EndpointName::parse(host, &self.domain).is_some();
+        self.registry.served_domain(host_name, !may_come).await
+    }
+
+    async fn served_by(&self, scope: Scope, endpoint_type: EndpointType) -> Result<Served, Refusal> {
+        let policy = self.registry.endpoint_policy(scope, endpoint_type).await?;
+        Ok(Served { policy, ..Served::default() })
     }
 
     /// The endpoint that `sni` names, or that stands for the holder of `certificate_id`.

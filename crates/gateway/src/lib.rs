@@ -53,6 +53,7 @@ use gatehouse_domain::quotas::Quotas;
 use gatehouse_domain::scope::{Region, Scope};
 use gatehouse_domain::time::Clock;
 use gatehouse_pki::seal::Sealer;
+use gatehouse_pki::server_bundles::ServerBundles;
 use gatehouse_store::{ChangeFollower, Store};
 
 pub use crate::connect::RefusalStyle;
@@ -143,7 +144,8 @@ struct Unstarted {
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Gateway {
-    /// Opens the gate on what `store` holds, some of it sealed; changes are noticed from here on.
+    /// Opens the gate on what `store` holds, some of it sealed; changes are noticed from here on. `chains` are shown
+    /// under the deployment's own names, `bundles` under those of customers'.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -152,7 +154,8 @@ impl Gateway {
         store: Store,
         sealer: Sealer,
         clock: Arc<dyn Clock>,
-        chains: ServerChains,
+        chains: &ServerChains,
+        bundles: Arc<ServerBundles>,
         registry: &mut prometheus_client::registry::Registry,
     ) -> Result<Arc<Self>, OpenError> {
         let metrics = Arc::new(Metrics::new(registry));
@@ -172,7 +175,7 @@ impl Gateway {
                 noticing.notice(&logged.event);
             }
         }));
-        let tls = Tls::new(chains, settings.resumption, settings.domain.clone())?;
+        let tls = Tls::new(chains, bundles, settings.resumption, settings.domain.clone())?;
         let endpoints = Endpoints::new(Arc::clone(&registry), settings.sni, settings.domain, settings.first);
         let admission = Admission {
             endpoints,
@@ -242,7 +245,7 @@ impl Gateway {
     ///
     /// # Errors
     /// A chain or key that cannot be used; the former ones stay.
-    pub fn renew(&self, chains: ServerChains) -> Result<(), rustls::Error> {
+    pub fn renew(&self, chains: &ServerChains) -> Result<(), rustls::Error> {
         self.tls.renew(chains)
     }
 

@@ -1,37 +1,55 @@
 //! The gateway's view of the registry. Records are read fresh from the store; policies and things, which many
-//! connections share, are read once and kept for as long as they are in force.
+//! connections share, and how handshakes go, are read once and kept for as long as they are in force.
 
 use std::sync::Arc;
 
 use gatehouse_control::verifier;
 use gatehouse_domain::certificate::{CertificateId, CertificateMode};
-use gatehouse_domain::endpoint::EndpointPrefix;
+use gatehouse_domain::endpoint::{EndpointPrefix, EndpointType};
 use gatehouse_domain::event::Event;
 use gatehouse_domain::host_name::HostName;
-use gatehouse_domain::name::{PolicyName, ThingName};
+use gatehouse_domain::name::{DomainConfigurationName, PolicyName, ThingName};
 use gatehouse_domain::policy::{PolicyDocument, ThingFacts};
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
+use gatehouse_domain::security_policy::SecurityPolicy;
 use gatehouse_domain::time::Timestamp;
 use gatehouse_store::{AccessKeyRecord, AdmissionRecord, DomainConfigurationRecord, Store};
 
+use crate::endpoint::Served;
 use crate::in_force::{Current, InForce};
 
 /// Parsed policies kept although nobody stands on them.
 const POLICIES: usize = 20_000;
 /// Things kept although nobody stands on them.
 const THINGS: usize = 1_000;
+/// Endpoints whose security policy is kept.
+const ENDPOINTS: usize = 20_000;
+/// Domain configurations kept.
+const DOMAINS: usize = 5_000;
+/// Names kept that nobody has configured. Apart from the others, as anybody can make them up.
+const STRANGE_NAMES: usize = 1_000;
 
 /// The registry as the gateway reads it.
 pub(crate) struct Registry {
     store: Store,
     policies: InForce<(Scope, PolicyName), PolicyDocument>,
     things: InForce<(Scope, ThingName), ThingFacts>,
+    endpoints: InForce<(Scope, EndpointType), SecurityPolicy>,
+    domains: InForce<HostName, Served>,
+    strange_names: InForce<HostName, ()>,
 }
 
 impl Registry {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, policies: InForce::new(POLICIES), things: InForce::new(THINGS) }
+        Self {
+            store,
+            policies: InForce::new(POLICIES),
+            things: InForce::new(THINGS),
+            endpoints: InForce::new(ENDPOINTS),
+            domains: InForce::new(DOMAINS),
+            strange_names: InForce::new(STRANGE_NAMES),
+        }
     }
 
     /// The certificate's record in `scope`, with what is attached to it, as committed now.
@@ -113,15 +131,64 @@ impl Registry {
         self.store.domain_configuration_of_host(host).await.map_err(|error| unavailable(&error))
     }
 
+    /// Which TLS an endpoint of `scope` speaks.
+    pub(crate) async fn endpoint_policy(
+        &self,
+        scope: Scope,
+        endpoint_type: EndpointType,
+    ) -> Result<SecurityPolicy, Refusal> {
+        let key = (scope, endpoint_type);
+        if let Some(policy) = self.endpoints.get(&key) {
+            return Ok(**policy);
+        }
+        let before = self.endpoints.before_reading();
+        let Ok(name) = endpoint_type.as_str().parse::<DomainConfigurationName>() else { return Ok(Default::default()) };
+        let stored = self.store.domain_configuration(scope, &name).await.map_err(|error| unavailable(&error))?;
+        let policy = stored.map_or_else(SecurityPolicy::default, |record| record.security_policy);
+        Ok(**self.endpoints.put(key, policy, before))
+    }
+
+    /// How handshakes go under `host`, if that has been looked up already.
+    pub(crate) fn known_domain(&self, host: &HostName) -> Option<Served> {
+        let served = self.domains.get(host).map(|served| Served::clone(&served));
+        served.or_else(|| self.strange_names.get(host).map(|_| Served::default()))
+    }
+
+    /// How handshakes go under `host`, which is no endpoint's. `keeps_strange` says whether it is kept that nobody has
+    /// configured it.
+    pub(crate) async fn served_domain(&self, host: HostName, keeps_strange: bool) -> Result<Served, Refusal> {
+        let (before, before_strange) = (self.domains.before_reading(), self.strange_names.before_reading());
+        match self.domain_configuration(&host).await? {
+            Some(record) => {
+                let DomainConfigurationRecord { security_policy: policy, access, server_certificate_arn, .. } = record;
+                let served = Served { policy, access, certificate: server_certificate_arn };
+                Ok(Served::clone(&self.domains.put(host, served, before)))
+            }
+            None => {
+                if keeps_strange {
+                    let _kept = self.strange_names.put(host, (), before_strange);
+                }
+                Ok(Served::default())
+            }
+        }
+    }
+
     /// Forgets what `event` has made old.
     pub(crate) fn forget(&self, event: &Event) {
         match event {
             Event::Policy { scope, policy_name } => self.policies.supersede(&(*scope, policy_name.clone())),
             Event::Thing { scope, thing_name } => self.things.supersede(&(*scope, thing_name.clone())),
+            Event::DomainConfiguration { scope, name } => match name.as_str().parse() {
+                Ok(endpoint_type) => self.endpoints.supersede(&(*scope, endpoint_type)),
+                // Its host name is not in the event, and may be one that was looked up in vain.
+                Err(_) => {
+                    self.domains.supersede_all();
+                    self.strange_names.supersede_all();
+                }
+            },
             Event::Certificate { .. }
             | Event::CertificatePolicies { .. }
             | Event::CertificateThings { .. }
-            | Event::DomainConfiguration { .. }
             | Event::AccessKeys { .. } => {}
         }
     }
@@ -130,6 +197,9 @@ impl Registry {
     pub(crate) fn forget_all(&self) {
         self.policies.supersede_all();
         self.things.supersede_all();
+        self.endpoints.supersede_all();
+        self.domains.supersede_all();
+        self.strange_names.supersede_all();
     }
 }
 

@@ -1,25 +1,27 @@
 //! Step 2: TLS. The ClientHello is read first, alone, so that its host name can pick the endpoint; then the handshake
 //! runs to its end. All knowledge of the TLS library stays behind [`Tls::accept`].
 
+mod configurations;
+mod offers;
+
 use std::fmt;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use gatehouse_domain::domain_configuration::{Access, ApplicationProtocol, AuthenticationType};
 use gatehouse_domain::endpoint::{EndpointName, EndpointType};
 use gatehouse_domain::limits;
+use gatehouse_domain::refusal::Refusal;
 use gatehouse_pki::authority::ServerChain;
-use rustls::crypto::CryptoProvider;
-use rustls::crypto::aws_lc_rs::sign::any_supported_type;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::server::{Acceptor, ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache};
-use rustls::sign::CertifiedKey;
-use rustls::{CipherSuite, HandshakeKind, ProtocolVersion, ServerConfig, SignatureScheme};
+use gatehouse_pki::server_bundles::ServerBundles;
+use rustls::server::Acceptor;
+use rustls::{HandshakeKind, ProtocolVersion};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::possession::ProofOfPossession;
+use self::offers::Offers;
+use crate::endpoint::{Endpoints, Served};
 
 /// The ALPN name by which devices speak MQTT with a certificate on port 443.
 const ALPN_MQTT: &[u8] = b"x-amzn-mqtt-ca";
@@ -29,8 +31,6 @@ const ALPN_HTTP: &[u8] = b"x-amzn-http-ca";
 const ALPN_HTTP_1: &[u8] = b"http/1.1";
 /// Ciphertext waiting for a slow socket, in bytes.
 const SEND_BUFFER_BYTES: usize = 16 * 1024;
-/// Sessions kept for resumption when it is switched on.
-const SESSIONS: usize = 100_000;
 
 /// The two chains that are served, by what the client can verify.
 pub struct ServerChains {
@@ -65,22 +65,9 @@ pub(crate) enum Protocol {
 
 /// The devices' side of TLS.
 pub(crate) struct Tls {
-    provider: Arc<CryptoProvider>,
-    configurations: ArcSwap<Configurations>,
-    resumption: bool,
+    offers: Offers,
     /// The domain that device endpoints live under.
     domain: String,
-}
-
-/// The configuration for each protocol and ALPN answer; whether a certificate is asked for decides which half.
-struct Configurations {
-    with_certificate: ByAlpn,
-    without_certificate: ByAlpn,
-}
-
-struct ByAlpn {
-    none: Arc<ServerConfig>,
-    named: Vec<(&'static [u8], Arc<ServerConfig>)>,
 }
 
 /// A complete handshake: where a certificate was asked for, the peer holds the key of the first one presented.
@@ -95,6 +82,8 @@ pub(crate) struct Handshake {
     pub(crate) version: &'static str,
     /// The host name under which a resumed session began, where it is known.
     pub(crate) resumed_from: Option<Vec<u8>>,
+    /// Why it could not be found out what is served under the name; nobody is admitted then.
+    pub(crate) unresolved: Option<Refusal>,
 }
 
 /// Why there was no handshake. The peer has seen a TLS alert or nothing at all.
@@ -128,38 +117,60 @@ impl fmt::Display for HandshakeFailure {
 }
 
 impl Tls {
-    /// The side that serves `chains`.
+    /// The side that serves `chains`, and under customers' domains what `bundles` has.
     ///
     /// # Errors
     /// A chain or key that cannot be used.
-    pub(crate) fn new(chains: ServerChains, resumption: bool, domain: String) -> Result<Self, rustls::Error> {
-        let provider = Arc::new(provider());
-        let configurations = ArcSwap::from_pointee(configurations(&provider, chains, resumption)?);
-        Ok(Self { provider, configurations, resumption, domain })
+    pub(crate) fn new(
+        chains: &ServerChains,
+        bundles: Arc<ServerBundles>,
+        resumption: bool,
+        domain: String,
+    ) -> Result<Self, rustls::Error> {
+        Ok(Self { offers: Offers::new(chains, bundles, resumption)?, domain })
     }
 
     /// Serves other chains from the next connection on.
     ///
     /// # Errors
     /// A chain or key that cannot be used; the former ones stay.
-    pub(crate) fn renew(&self, chains: ServerChains) -> Result<(), rustls::Error> {
-        self.configurations.store(Arc::new(configurations(&self.provider, chains, self.resumption)?));
-        Ok(())
+    pub(crate) fn renew(&self, chains: &ServerChains) -> Result<(), rustls::Error> {
+        self.offers.renew(chains)
     }
 
-    /// Brings `tcp` through the handshake within [`limits::HANDSHAKE_TIMEOUT`].
-    pub(crate) async fn accept(&self, tcp: TcpStream, port: Port) -> Result<Handshake, HandshakeFailure> {
-        timeout(limits::HANDSHAKE_TIMEOUT, self.shake_hands(tcp, port)).await.unwrap_or(Err(HandshakeFailure::TimedOut))
+    /// Brings `tcp` through the handshake within [`limits::HANDSHAKE_TIMEOUT`], in the way that `endpoints` has for the
+    /// name asked for.
+    pub(crate) async fn accept(
+        &self,
+        tcp: TcpStream,
+        port: Port,
+        endpoints: &Endpoints,
+    ) -> Result<Handshake, HandshakeFailure> {
+        let handshake = self.shake_hands(tcp, port, endpoints);
+        timeout(limits::HANDSHAKE_TIMEOUT, handshake).await.unwrap_or(Err(HandshakeFailure::TimedOut))
     }
 
-    async fn shake_hands(&self, tcp: TcpStream, port: Port) -> Result<Handshake, HandshakeFailure> {
+    async fn shake_hands(
+        &self,
+        tcp: TcpStream,
+        port: Port,
+        endpoints: &Endpoints,
+    ) -> Result<Handshake, HandshakeFailure> {
         let start = LazyConfigAcceptor::new(Acceptor::default(), tcp).await.map_err(HandshakeFailure::Failed)?;
+        let sni = start.client_hello().server_name().map(str::to_ascii_lowercase);
+        // A refusal is told behind the handshake, where it can be.
+        let (served, unresolved) = match endpoints.served(sni.as_deref()).await {
+            Ok(served) => (served, None),
+            Err(refusal) => (Served::default(), Some(refusal)),
+        };
         let hello = start.client_hello();
-        let sni = hello.server_name().map(str::to_ascii_lowercase);
         let offered: Option<Vec<&[u8]>> = hello.alpn().map(Iterator::collect);
-        let (protocol, answer) = choose(port, offered.as_deref(), self.is_credential_provider(sni.as_deref()))
-            .ok_or(HandshakeFailure::NoAlpn)?;
-        let config = self.configurations.load().get(protocol, answer);
+        let is_credential_provider = self.is_credential_provider(sni.as_deref());
+        let (protocol, answer) =
+            choose(served.access, port, offered.as_deref(), is_credential_provider).ok_or(HandshakeFailure::NoAlpn)?;
+        let offer = self.offers.of(served.policy, served.certificate.as_ref());
+        let config =
+            offer.map_err(|error| HandshakeFailure::Failed(std::io::Error::other(error)))?.get(protocol, answer);
         // A resumed session says where it began: it is worth nothing at another endpoint.
         let origin = sni.clone().unwrap_or_default();
         let stream = start
@@ -190,7 +201,7 @@ impl Tls {
         if presented.is_empty() && protocol != Protocol::Signed {
             return Err(HandshakeFailure::Failed(std::io::Error::other("no certificate was presented")));
         }
-        Ok(Handshake { stream, protocol, sni, presented, version, resumed_from })
+        Ok(Handshake { stream, protocol, sni, presented, version, resumed_from, unresolved })
     }
 
     fn is_credential_provider(&self, sni: Option<&str>) -> bool {
@@ -200,14 +211,24 @@ impl Tls {
 }
 
 /// What is spoken, and the ALPN name that is answered, for what a client offers ("Protocols, port mappings, and
-/// authentication"). `h2` is never answered. The credential provider asks for a certificate without any name.
+/// authentication"). `h2` is never answered. The credential provider asks for a certificate without any name. Under a
+/// name with one way in, neither port nor ALPN has a say.
 fn choose(
+    access: Access,
     port: Port,
     offered: Option<&[&[u8]]>,
     is_credential_provider: bool,
 ) -> Option<(Protocol, Option<&'static [u8]>)> {
     let answer = |name: &'static [u8]| offered.is_some_and(|names| names.contains(&name)).then_some(name);
     let http = || answer(ALPN_HTTP).or_else(|| answer(ALPN_HTTP_1));
+    match (access.authentication, access.protocol) {
+        (AuthenticationType::AwsX509, ApplicationProtocol::SecureMqtt) => {
+            return Some((Protocol::Mqtt, answer(ALPN_MQTT)));
+        }
+        (AuthenticationType::AwsX509, ApplicationProtocol::Https) => return Some((Protocol::Https, http())),
+        (AuthenticationType::AwsSigv4, _) => return Some((Protocol::Signed, answer(ALPN_HTTP_1))),
+        _ => {}
+    }
     match port {
         Port::Mqtt => Some((Protocol::Mqtt, answer(ALPN_MQTT))),
         Port::Https => Some((Protocol::Https, http())),
@@ -219,112 +240,6 @@ fn choose(
         }
         Port::Shared => None,
     }
-}
-
-impl Configurations {
-    fn get(&self, protocol: Protocol, answer: Option<&[u8]>) -> Arc<ServerConfig> {
-        let by_alpn = match protocol {
-            Protocol::Mqtt | Protocol::Https => &self.with_certificate,
-            Protocol::Signed => &self.without_certificate,
-        };
-        let named = by_alpn.named.iter().find(|(name, _)| Some(*name) == answer);
-        Arc::clone(named.map_or(&by_alpn.none, |(_, config)| config))
-    }
-}
-
-impl ByAlpn {
-    fn of(config: ServerConfig) -> Self {
-        let named = |name: &'static [u8]| {
-            let mut config = config.clone();
-            config.alpn_protocols = vec![name.to_vec()];
-            (name, Arc::new(config))
-        };
-        Self { named: [ALPN_MQTT, ALPN_HTTP, ALPN_HTTP_1].map(named).into(), none: Arc::new(config) }
-    }
-}
-
-/// The library's cryptography, with AES-128-GCM-SHA256 first, as AWS lists it: SHA-256 costs a handshake less than SHA-384.
-fn provider() -> CryptoProvider {
-    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
-    provider.cipher_suites.sort_by_key(|suite| match suite.suite() {
-        CipherSuite::TLS13_AES_128_GCM_SHA256
-        | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
-        | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 => 0,
-        _ => 1,
-    });
-    provider
-}
-
-fn configurations(
-    provider: &Arc<CryptoProvider>,
-    chains: ServerChains,
-    resumption: bool,
-) -> Result<Configurations, rustls::Error> {
-    let resolver = Arc::new(ChainByScheme { ecdsa: certified(&chains.ecdsa)?, rsa: certified(&chains.rsa)? });
-    let verifier = Arc::new(ProofOfPossession::new(provider.signature_verification_algorithms));
-    let builder = || {
-        ServerConfig::builder_with_provider(Arc::clone(provider))
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-    };
-    let mut with_certificate = builder()?.with_client_cert_verifier(verifier).with_cert_resolver(resolver.clone());
-    with_certificate.ignore_client_order = true;
-    // Nothing is remembered of strangers.
-    let mut without_certificate = builder()?.with_no_client_auth().with_cert_resolver(resolver);
-    without_certificate.ignore_client_order = true;
-    without_certificate.session_storage = Arc::new(NoServerSessionStorage {});
-    without_certificate.send_tls13_tickets = 0;
-    // AWS does not know TLS 1.2 session tickets, and early data could be replayed: both stay off in any case.
-    if resumption {
-        with_certificate.session_storage = ServerSessionMemoryCache::new(SESSIONS);
-        with_certificate.send_tls13_tickets = 1;
-    } else {
-        with_certificate.session_storage = Arc::new(NoServerSessionStorage {});
-        with_certificate.send_tls13_tickets = 0;
-    }
-    Ok(Configurations {
-        with_certificate: ByAlpn::of(with_certificate),
-        without_certificate: ByAlpn::of(without_certificate),
-    })
-}
-
-fn certified(chain: &ServerChain) -> Result<Arc<CertifiedKey>, rustls::Error> {
-    // Borrowed: the key leaves no copy behind.
-    let key = any_supported_type(&PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(chain.key.as_slice())))?;
-    let certified = CertifiedKey::new(chain.chain.iter().cloned().map(CertificateDer::from).collect(), key);
-    certified.keys_match()?;
-    Ok(Arc::new(certified))
-}
-
-/// Serves the P-256 chain to whoever can verify it, for a third of the work, and the RSA chain to the rest.
-#[derive(Debug)]
-struct ChainByScheme {
-    ecdsa: Arc<CertifiedKey>,
-    rsa: Arc<CertifiedKey>,
-}
-
-impl ResolvesServerCert for ChainByScheme {
-    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let by_ecdsa = hello.signature_schemes().contains(&SignatureScheme::ECDSA_NISTP256_SHA256)
-            && self.ecdsa.key.choose_scheme(hello.signature_schemes()).is_some()
-            && offers_ecdsa_suite(&hello);
-        Some(Arc::clone(if by_ecdsa { &self.ecdsa } else { &self.rsa }))
-    }
-}
-
-/// A TLS 1.2 client may know the ECDSA scheme for client certificates and still offer RSA suites only.
-fn offers_ecdsa_suite(hello: &ClientHello<'_>) -> bool {
-    use rustls::CipherSuite as C;
-    hello.cipher_suites().iter().any(|suite| {
-        matches!(
-            suite,
-            C::TLS13_AES_128_GCM_SHA256
-                | C::TLS13_AES_256_GCM_SHA384
-                | C::TLS13_CHACHA20_POLY1305_SHA256
-                | C::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
-                | C::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384
-                | C::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
-        )
-    })
 }
 
 #[cfg(test)]
@@ -357,9 +272,12 @@ mod tests {
         for (port, offered, expected) in table {
             let bytes: Option<Vec<&[u8]>> = offered.map(|names| names.iter().map(|name| name.as_bytes()).collect());
             let expected = expected.map(|(protocol, name)| (protocol, name.map(str::as_bytes)));
-            assert_eq!(choose(port, bytes.as_deref(), false), expected, "{port:?} {offered:?}");
+            assert_eq!(choose(Access::DEFAULT, port, bytes.as_deref(), false), expected, "{port:?} {offered:?}");
         }
-        assert_eq!(choose(Port::Shared, None, true), Some((Https, None)));
-        assert_eq!(choose(Port::Shared, Some(&[b"http/1.1"]), true), Some((Https, Some(b"http/1.1".as_slice()))));
+        assert_eq!(choose(Access::DEFAULT, Port::Shared, None, true), Some((Https, None)));
+        assert_eq!(
+            choose(Access::DEFAULT, Port::Shared, Some(&[b"http/1.1"]), true),
+            Some((Https, Some(b"http/1.1".as_slice())))
+        );
     }
 }

@@ -88,7 +88,7 @@ pub(crate) async fn start(config: &Config) -> Result<Running, Failure> {
 
     let mut registry = Registry::default();
     metrics::register_store(&mut registry, &opened.store);
-    let gateway = open_gateway(config, &opened, &mut registry).await?;
+    let gateway = open_gateway(config, &opened, Arc::clone(&certificates), &mut registry).await?;
     let api = open_api(config, &opened, Arc::clone(&certificates), registry, Arc::clone(&gateway))?;
 
     let (stop, stopped) = watch::channel(false);
@@ -127,7 +127,12 @@ impl Running {
     }
 }
 
-async fn open_gateway(config: &Config, opened: &Opened, registry: &mut Registry) -> Result<Arc<Gateway>, Failure> {
+async fn open_gateway(
+    config: &Config,
+    opened: &Opened,
+    bundles: Arc<ServerBundles>,
+    registry: &mut Registry,
+) -> Result<Arc<Gateway>, Failure> {
     let region = config.regions.first().copied().ok_or_else(|| Failure::configuration("regions is empty"))?;
     let settings = GatewaySettings {
         domain: config.domain.clone(),
@@ -140,7 +145,7 @@ async fn open_gateway(config: &Config, opened: &Opened, registry: &mut Registry)
     };
     let chains = server_chains(config, &opened.authority, opened.clock.now())?;
     let (store, sealer) = (opened.store.clone(), opened.sealer.clone());
-    Gateway::open(settings, store, sealer, Arc::clone(&opened.clock), chains, registry)
+    Gateway::open(settings, store, sealer, Arc::clone(&opened.clock), &chains, bundles, registry)
         .await
         .map_err(|error| Failure::other(error.to_string()))
 }
@@ -198,7 +203,7 @@ async fn renew_server_chains(
         tokio::time::sleep(RENEWAL).await;
         let renewed = server_chains(&config, &authority, clock.now())
             .map_err(|failure| failure.to_string())
-            .and_then(|chains| gateway.renew(chains).map_err(|error| error.to_string()));
+            .and_then(|chains| gateway.renew(&chains).map_err(|error| error.to_string()));
         if let Err(error) = renewed {
             tracing::error!(error, "the server certificates cannot be renewed; the former ones stay");
         }

@@ -153,7 +153,8 @@ pub(super) async fn serve(connection: &Arc<Connection>, stream: TlsStream<TcpStr
 /// answers: idle connections, heads and bodies have their own deadlines, which are shorter.
 async fn stands_still(connection: &Connection) {
     let progress = || connection.progress.load(Ordering::Relaxed);
-    let mut before = progress();
+    // Not what it is by now: the first request may have begun before this was asked for the first time.
+    let mut before = 0;
     sleep(limits::CONNECT_TIMEOUT).await;
     while progress() != before {
         before = progress();
@@ -256,8 +257,7 @@ impl Connection {
 
     /// Files a refusal of somebody of whom nothing is proven.
     pub(super) fn refuse_stranger(&self, refusal: Refusal) -> Failure {
-        let turned_away = TurnedAway { refusal, principal: None, scope: None, is_named: false };
-        self.gateway.file(&turned_away, None, &self.known);
+        self.gateway.file(&TurnedAway::stranger(refusal), None, &self.known);
         Failure::refused(refusal, self.gateway.refusals)
     }
 }

@@ -53,9 +53,10 @@ impl Gateway {
         let mailbox = Arc::new(Mailbox::within(Arc::clone(&self.queue_room)));
         let sni: Option<Arc<str>> = handshake.sni.as_deref().map(Arc::from);
         let known = Known { peer, sni, tls_version: handshake.version };
-        let visitor = match handshake.protocol {
-            Protocol::Signed => Visitor::Signed { _presence: self.connections.visit(&mailbox) },
-            Protocol::Https | Protocol::Mqtt => match self.admit_https(&handshake, &mailbox, &known).await {
+        let visitor = match (handshake.protocol, handshake.unresolved) {
+            (Protocol::Signed, Some(refusal)) => Visitor::TurnedAway(TurnedAway::stranger(refusal)),
+            (Protocol::Signed, None) => Visitor::Signed { _presence: self.connections.visit(&mailbox) },
+            (Protocol::Https | Protocol::Mqtt, _) => match self.admit_https(&handshake, &mailbox, &known).await {
                 Ok(device) => Visitor::Device(Box::new(device)),
                 Err(turned_away) => Visitor::TurnedAway(turned_away),
             },

@@ -216,7 +216,7 @@ async fn renewed_server_chains_hold_from_the_next_connection_on() {
     let former = leaf(&before);
     let new = Device::with_key(Key::P256);
     let chain = || ServerChain { chain: vec![new.chain[0].to_vec()], key: new.key.secret_der().to_vec().into() };
-    gate.gateway.renew(gatehouse_gateway::ServerChains { ecdsa: chain(), rsa: chain() }).unwrap();
+    gate.gateway.renew(&gatehouse_gateway::ServerChains { ecdsa: chain(), rsa: chain() }).unwrap();
     let after = gate.connect(&device, "after").await;
     assert_eq!(leaf(&after), new.chain[0]);
     assert_ne!(former, new.chain[0]);
@@ -224,6 +224,6 @@ async fn renewed_server_chains_hold_from_the_next_connection_on() {
 
     // A key that does not belong to the certificate is not served.
     let wrong = || ServerChain { key: device.key.secret_der().to_vec().into(), ..chain() };
-    assert!(gate.gateway.renew(gatehouse_gateway::ServerChains { ecdsa: wrong(), rsa: wrong() }).is_err());
+    assert!(gate.gateway.renew(&gatehouse_gateway::ServerChains { ecdsa: wrong(), rsa: wrong() }).is_err());
     assert_eq!(leaf(&gate.connect(&device, "still").await), new.chain[0]);
 }

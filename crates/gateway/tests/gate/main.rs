@@ -13,6 +13,7 @@ mod admission;
 mod change_log;
 mod deadlines;
 mod deliveries;
+mod domain_configurations;
 mod handshake;
 mod https;
 mod lifecycle;

@@ -2,15 +2,14 @@
 
 use gatehouse_domain::certificate::CertificateMode;
 use gatehouse_domain::domain_configuration::{
-    Access, ApplicationProtocol, AuthenticationType, DomainConfigurationStatus, DomainType,
+    Access, ApplicationProtocol, AuthenticationType, DomainConfigurationStatus,
 };
 use gatehouse_domain::endpoint::EndpointType;
 use gatehouse_domain::scope::Scope;
-use gatehouse_domain::security_policy::SecurityPolicy;
 use gatehouse_gateway::SniPolicy;
 use gatehouse_store::{CertificateRecord, DomainConfigurationRecord};
 
-use crate::harness::{Answer, Call, Device, Gate, Key, NOW, Registrar, Setup, home, host, host_of_type, other};
+use crate::harness::{Answer, Call, Device, Gate, Key, Registrar, Setup, home, host, host_of_type, other};
 
 fn abroad() -> Scope {
     Scope::new(home().account, "eu-central-1".parse().unwrap())
@@ -164,34 +163,17 @@ async fn endpoints_of_other_services_do_not_speak_mqtt() {
 }
 
 #[tokio::test]
-async fn a_domain_configuration_is_an_endpoint_while_it_is_enabled_and_serves_mqtt() {
-    use ApplicationProtocol::{Https, SecureMqtt};
+async fn a_domain_configuration_is_an_endpoint_while_it_is_enabled() {
+    use ApplicationProtocol::SecureMqtt;
     use DomainConfigurationStatus::{Disabled, Enabled};
 
     let gate = with_policy(SniPolicy::Required).await;
     let x509 = |protocol| Access::new(AuthenticationType::AwsX509, protocol).unwrap();
-    for (name, access, status) in [
-        ("open", Access::DEFAULT, Enabled),
-        ("mqtt", x509(SecureMqtt), Enabled),
-        ("https", x509(Https), Enabled),
-        ("off", Access::DEFAULT, Disabled),
-    ] {
-        let record = DomainConfigurationRecord {
-            scope: home(),
-            name: name.parse().unwrap(),
-            arn_id: "a1b2c".into(),
-            domain_type: DomainType::CustomerManaged,
-            domain_name: format!("{name}.example.com").parse().ok(),
-            server_certificate_arn: None,
-            security_policy: SecurityPolicy::default(),
-            access,
-            status,
-            status_changed_at: NOW,
-            generation_id: name.into(),
-            created_at: NOW,
-            last_modified_at: NOW,
-        };
-        gate.registrar.write(|batch| batch.insert_domain_configuration(&record)).await;
+    for (name, access, status) in
+        [("open", Access::DEFAULT, Enabled), ("mqtt", x509(SecureMqtt), Enabled), ("off", Access::DEFAULT, Disabled)]
+    {
+        let domain = Registrar::domain(name, &format!("{name}.example.com"));
+        gate.registrar.configure(&DomainConfigurationRecord { access, status, ..domain }).await;
     }
     // SNI_ONLY: only the name of an endpoint lets it in; and a stranger's device is not this account's.
     let ours = registered(&gate, &[(home(), CertificateMode::SniOnly)]).await;
@@ -200,7 +182,6 @@ async fn a_domain_configuration_is_an_endpoint_while_it_is_enabled_and_serves_mq
         ("open.example.com", None),
         ("OPEN.example.com", None),
         ("mqtt.example.com", None),
-        ("https.example.com", Some("wrong-endpoint")),
         ("off.example.com", Some("domain-disabled")),
         ("none.example.com", Some("sni-only")),
     ] {

@@ -18,7 +18,7 @@ use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme, SupportedProtocolVersion};
+use rustls::{CipherSuite, ClientConfig, DigitallySignedStruct, SignatureScheme, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -48,6 +48,8 @@ pub(crate) struct Call {
     pub(crate) alpn: Vec<Vec<u8>>,
     /// Signature schemes offered for the server's certificate.
     pub(crate) schemes: Vec<SignatureScheme>,
+    /// The only cipher suite offered, where not all are.
+    pub(crate) suite: Option<CipherSuite>,
     pub(crate) chain: Vec<CertificateDer<'static>>,
     pub(crate) key: Option<Arc<PrivateKeyDer<'static>>>,
     pub(crate) mqtt: Version,
@@ -110,6 +112,7 @@ impl Call {
             tls: &rustls::version::TLS13,
             alpn: Vec::new(),
             schemes: aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes(),
+            suite: None,
             chain: device.chain.clone(),
             key: Some(Arc::clone(&device.key)),
             mqtt: Version::V5,
@@ -164,7 +167,9 @@ impl Call {
     }
 
     fn configuration(&self, sessions: Resumption) -> ClientConfig {
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let mut provider = aws_lc_rs::default_provider();
+        provider.cipher_suites.retain(|known| self.suite.is_none_or(|suite| known.suite() == suite));
+        let provider = Arc::new(provider);
         let verifier = AnyServer { provider: Arc::clone(&provider), schemes: self.schemes.clone() };
         let key = self.key.as_ref().map(|key| {
             let key = provider.key_provider.load_private_key(key.clone_key()).unwrap();
@@ -180,6 +185,13 @@ impl Call {
         config.enable_sni = self.host.is_some();
         config.resumption = sessions;
         config
+    }
+}
+
+impl Client {
+    /// The certificate that the gate showed.
+    pub(crate) fn server_leaf(&self) -> CertificateDer<'static> {
+        self.stream.get_ref().1.peer_certificates().unwrap()[0].clone().into_owned()
     }
 }
 

@@ -1,16 +1,19 @@
 //! A gate that listens on loopback.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use gatehouse_domain::certificate::CertificateStatus;
+use gatehouse_domain::domain_configuration::ServerCertificateArn;
 use gatehouse_domain::endpoint::{EndpointName, EndpointType};
 use gatehouse_domain::quotas::Quotas;
 use gatehouse_domain::scope::Scope;
 use gatehouse_gateway::{Gateway, GatewaySettings, Port, RefusalStyle, ServerChains, SniPolicy};
 use gatehouse_pki::authority::ServerChain;
 use gatehouse_pki::seal::Sealer;
+use gatehouse_pki::server_bundles::{BundleFiles, ServerBundles};
 use gatehouse_store::AccountRecord;
 use prometheus_client::registry::Registry;
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256};
@@ -24,7 +27,7 @@ use super::{ALLOW_ALL, Call, Client, Db, Device, Key, NOW, Registrar, TestClock,
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What an operator may decide, with the defaults.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Setup {
     pub(crate) sni: SniPolicy,
     pub(crate) refusals: RefusalStyle,
@@ -32,6 +35,8 @@ pub(crate) struct Setup {
     /// Whether the background tasks run.
     pub(crate) has_background: bool,
     pub(crate) quotas: Quotas,
+    /// Server certificates for customers' domains.
+    pub(crate) certificates: BTreeMap<ServerCertificateArn, BundleFiles>,
 }
 
 impl Default for Setup {
@@ -42,6 +47,7 @@ impl Default for Setup {
             resumption: false,
             has_background: true,
             quotas: Quotas::UNLIMITED,
+            certificates: BTreeMap::new(),
         }
     }
 }
@@ -49,6 +55,7 @@ impl Default for Setup {
 /// A gate with what surrounds it. Scopes `home()` and `other()` have endpoints, and a policy `all` that allows all.
 pub(crate) struct Gate {
     pub(crate) gateway: Arc<Gateway>,
+    pub(crate) bundles: Arc<ServerBundles>,
     pub(crate) clock: Arc<TestClock>,
     /// Seals the secrets of access keys.
     pub(crate) sealer: Sealer,
@@ -105,7 +112,11 @@ impl Gate {
         let sealer = Sealer::open_or_make(keys.path(), None).unwrap();
         let mut metrics = Registry::default();
         let now: Arc<TestClock> = Arc::clone(&clock);
-        let gateway = Gateway::open(settings, store, sealer.clone(), now, server_chains(), &mut metrics).await.unwrap();
+        let bundles = Arc::new(ServerBundles::open(setup.certificates).unwrap());
+        let gateway =
+            Gateway::open(settings, store, sealer.clone(), now, &server_chains(), Arc::clone(&bundles), &mut metrics)
+                .await
+                .unwrap();
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let mut addresses = Vec::new();
@@ -120,7 +131,21 @@ impl Gate {
             }
         }
         let (mqtt, https, alpn) = (addresses[0], addresses[1], addresses[2]);
-        Self { gateway, clock, sealer, registrar, mqtt, https, alpn, db, metrics, stop, _tasks: tasks, _dir: None }
+        Self {
+            gateway,
+            bundles,
+            clock,
+            sealer,
+            registrar,
+            mqtt,
+            https,
+            alpn,
+            db,
+            metrics,
+            stop,
+            _tasks: tasks,
+            _dir: None,
+        }
     }
 
     /// The control API of another process.

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gatehouse_domain::certificate::{CertificateId, CertificateMode, CertificateStatus};
+use gatehouse_domain::domain_configuration::{Access, DomainConfigurationStatus, DomainType};
 use gatehouse_domain::event::Event;
 use gatehouse_domain::name::{PolicyName, ThingName};
 use gatehouse_domain::scope::{AccountId, Scope};
+use gatehouse_domain::security_policy::SecurityPolicy;
 use gatehouse_domain::time::Clock as _;
-use gatehouse_store::{Batch, CertificateRecord, PolicyRecord, Store, ThingRecord};
+use gatehouse_store::{Batch, CertificateRecord, DomainConfigurationRecord, PolicyRecord, Store, ThingRecord};
 
 use super::{NOW, TestClock};
 
@@ -138,6 +140,46 @@ impl Registrar {
             batch.announce(Event::CertificatePolicies { scope, certificate_id: id });
         })
         .await;
+    }
+
+    /// An ENABLED domain configuration at home by which devices come in as at an endpoint.
+    pub(crate) fn domain(name: &str, host: &str) -> DomainConfigurationRecord {
+        DomainConfigurationRecord {
+            scope: home(),
+            name: name.parse().unwrap(),
+            arn_id: "a1b2c".to_owned(),
+            domain_type: DomainType::CustomerManaged,
+            domain_name: Some(host.parse().unwrap()),
+            server_certificate_arn: None,
+            security_policy: SecurityPolicy::default(),
+            access: Access::DEFAULT,
+            status: DomainConfigurationStatus::Enabled,
+            status_changed_at: NOW,
+            generation_id: "1".to_owned(),
+            created_at: NOW,
+            last_modified_at: NOW,
+        }
+    }
+
+    /// Makes the domain configuration, or changes it to this.
+    pub(crate) async fn configure(&self, record: &DomainConfigurationRecord) {
+        let current = self.store.domain_configuration(record.scope, &record.name).await.unwrap();
+        self.write(|batch| {
+            match &current {
+                Some(current) => batch.update_domain_configuration(current, record),
+                None => batch.insert_domain_configuration(record),
+            }
+            batch.announce(Event::DomainConfiguration { scope: record.scope, name: record.name.clone() });
+        })
+        .await;
+    }
+
+    /// Gives the endpoint that is configured under `name` a security policy.
+    pub(crate) async fn configure_endpoint(&self, scope: Scope, name: &str, security_policy: SecurityPolicy) {
+        let domain = Self::domain(name, "unused.example.com");
+        let domain_type = DomainType::Endpoint;
+        let record = DomainConfigurationRecord { scope, domain_type, domain_name: None, security_policy, ..domain };
+        self.configure(&record).await;
     }
 
     pub(crate) async fn make_thing(&self, scope: Scope, name: &str, attribute: (&str, &str)) {

@@ -127,7 +127,11 @@ impl Gate {
 
     /// A WebSocket of `key`, behind CONNACK.
     pub(crate) async fn websocket(&self, key: &NewAccessKey, client_id: &str) -> Client {
-        let mut client = self.signed().await;
+        self.websocket_on(self.signed().await, key, client_id).await
+    }
+
+    /// The same on a connection that has shaken hands.
+    pub(crate) async fn websocket_on(&self, mut client: Client, key: &NewAccessKey, client_id: &str) -> Client {
         let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n";
         let signature = self.signature(key, &Method::GET, "/mqtt", "");
