@@ -19,6 +19,7 @@ mod arrivals;
 mod authorization;
 mod connect;
 mod connections;
+mod credential_desk;
 mod device;
 mod endpoint;
 mod https;
@@ -45,6 +46,7 @@ use std::time::Duration;
 
 use gatehouse_broker::{Broker, QueueRoom};
 use gatehouse_control::body::Bodies;
+use gatehouse_control::credentials::CredentialProvider;
 use gatehouse_control::random::random;
 use gatehouse_control::verifier::{Carriers, Verifier};
 use gatehouse_domain::limits;
@@ -60,6 +62,7 @@ pub use crate::tls::{Port, ServerChains};
 use crate::admission::Admission;
 use crate::arrivals::Arrivals;
 use crate::connections::Connections;
+use crate::credential_desk::CredentialDesk;
 use crate::endpoint::Endpoints;
 use crate::just_in_time::JustInTime;
 use crate::listen::Places;
@@ -124,6 +127,7 @@ pub struct Gateway {
     just_in_time: JustInTime,
     verifier: Verifier,
     bodies: Bodies,
+    credentials: CredentialDesk,
     refusal_writer: Writer,
     /// What the background tasks begin with; taken once.
     unstarted: parking_lot::Mutex<Option<Unstarted>>,
@@ -137,7 +141,8 @@ struct Unstarted {
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Gateway {
-    /// Opens the gate on what `store` holds, some of it sealed; changes are noticed from here on.
+    /// Opens the gate on what `store` holds, some of it sealed; changes are noticed from here on. `credentials` are what
+    /// the credential endpoints give out.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -147,6 +152,7 @@ impl Gateway {
         sealer: Sealer,
         clock: Arc<dyn Clock>,
         chains: ServerChains,
+        credentials: Arc<CredentialProvider>,
         registry: &mut prometheus_client::registry::Registry,
     ) -> Result<Arc<Self>, OpenError> {
         let metrics = Arc::new(Metrics::new(registry));
@@ -206,6 +212,7 @@ impl Gateway {
             just_in_time,
             verifier,
             bodies: Bodies::new(limits::HTTPS_BODIES_BYTES),
+            credentials: CredentialDesk::new(credentials),
             refusal_writer,
             unstarted: parking_lot::Mutex::new(Some(Unstarted { follower })),
         }))

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gatehouse_control::call::House;
-use gatehouse_control::credentials::CredentialProvider;
 use gatehouse_control::door::Door;
 use gatehouse_control::key_pairs::KeyPairs;
 use gatehouse_control::page::MarkerKey;
@@ -46,8 +45,6 @@ pub(crate) struct Running {
     pub(crate) addresses: Addresses,
     gateway: Arc<Gateway>,
     store: Store,
-    /// What the devices' credential endpoint gives out.
-    _credentials: Arc<CredentialProvider>,
     tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
     _lock: DataDirLock,
@@ -83,7 +80,6 @@ pub(crate) async fn start(config: &Config) -> Result<Running, Failure> {
         alpn: alpn_listener.as_ref().map(local_address).transpose()?,
     };
     opened.client_files.set_endpoint(config, addresses.api)?;
-    let credentials = Arc::new(credentials::provider(config, &opened)?);
     let certificates = Arc::new(server_certificates::open(config, opened.clock.now())?);
 
     let mut registry = Registry::default();
@@ -112,7 +108,7 @@ pub(crate) async fn start(config: &Config) -> Result<Running, Failure> {
     let pruning = credentials::prune(opened.store.clone(), Arc::clone(&opened.clock));
     tasks.spawn(until_stopped(Box::pin(pruning), stopped.clone()));
     tasks.spawn(until_stopped(Box::pin(prune_log(opened.store.clone(), Arc::clone(&opened.clock))), stopped));
-    Ok(Running { addresses, gateway, store: opened.store, _credentials: credentials, tasks, stop, _lock: lock })
+    Ok(Running { addresses, gateway, store: opened.store, tasks, stop, _lock: lock })
 }
 
 impl Running {
@@ -139,7 +135,8 @@ async fn open_gateway(config: &Config, opened: &Opened, registry: &mut Registry)
     };
     let chains = server_chains(config, &opened.authority, opened.clock.now())?;
     let (store, sealer) = (opened.store.clone(), opened.sealer.clone());
-    Gateway::open(settings, store, sealer, Arc::clone(&opened.clock), chains, registry)
+    let credentials = Arc::new(credentials::provider(config, opened)?);
+    Gateway::open(settings, store, sealer, Arc::clone(&opened.clock), chains, credentials, registry)
         .await
         .map_err(|error| Failure::other(error.to_string()))
 }

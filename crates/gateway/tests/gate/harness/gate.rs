@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use gatehouse_control::credentials::CredentialProvider;
+use gatehouse_control::credentials::built_in::BuiltIn;
+use gatehouse_control::credentials::roles::{Role, Roles};
 use gatehouse_domain::certificate::CertificateStatus;
 use gatehouse_domain::endpoint::{EndpointName, EndpointType};
 use gatehouse_domain::scope::Scope;
@@ -21,6 +24,11 @@ use super::{ALLOW_ALL, Call, Client, Db, Device, Key, NOW, Registrar, TestClock,
 
 /// How long a test waits for something that must happen.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A role that may publish below the name of the device's thing.
+pub(crate) const ROLE: &str = "arn:aws:iam::000000000000:role/publisher";
+const ROLE_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:Publish",
+    "Resource":"arn:aws:iot:*:*:topic/${credentials-iot:ThingName}/*"}]}"#;
 
 /// What an operator may decide, with the defaults.
 #[derive(Clone, Copy)]
@@ -96,7 +104,11 @@ impl Gate {
         let sealer = Sealer::open_or_make(keys.path(), None).unwrap();
         let mut metrics = Registry::default();
         let now: Arc<TestClock> = Arc::clone(&clock);
-        let gateway = Gateway::open(settings, store, sealer.clone(), now, server_chains(), &mut metrics).await.unwrap();
+        let roles = Roles::from([(ROLE.parse().unwrap(), Role::new(ROLE_POLICY, Some(3_600)).unwrap())]);
+        let built_in = BuiltIn::new(store.clone(), sealer.clone(), Arc::<TestClock>::clone(&clock), roles);
+        let credentials = Arc::new(CredentialProvider::BuiltIn(built_in));
+        let opening = Gateway::open(settings, store, sealer.clone(), now, server_chains(), credentials, &mut metrics);
+        let gateway = opening.await.unwrap();
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let mut addresses = Vec::new();
