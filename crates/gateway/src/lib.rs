@@ -28,6 +28,7 @@ mod just_in_time;
 mod lifecycle;
 mod listen;
 mod metrics;
+mod operator;
 mod possession;
 mod principal;
 mod refusal_log;
@@ -57,6 +58,7 @@ use gatehouse_store::{ChangeFollower, Store};
 
 pub use crate::connect::RefusalStyle;
 pub use crate::endpoint::SniPolicy;
+pub use crate::operator::ScopeFilter;
 pub use crate::tls::{Port, ServerChains};
 
 use crate::admission::Admission;
@@ -115,6 +117,7 @@ pub struct Gateway {
     shared: Arc<Shared>,
     broker: Broker,
     store: Store,
+    regions: Vec<Region>,
     queue_room: Arc<QueueRoom>,
     refusals: RefusalStyle,
     mqtt: Arc<gatehouse_mqtt::Settings>,
@@ -188,7 +191,7 @@ impl Gateway {
             store.clone(),
             sealer,
             Arc::clone(&clock),
-            settings.regions,
+            settings.regions.clone(),
             &https::SERVICES,
             Carriers::HeaderOrQuery,
         );
@@ -200,6 +203,7 @@ impl Gateway {
             shared,
             broker,
             store,
+            regions: settings.regions,
             queue_room: Arc::default(),
             refusals: settings.refusals,
             mqtt: connect::settings(),

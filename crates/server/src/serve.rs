@@ -32,6 +32,7 @@ use crate::credentials;
 use crate::failure::Failure;
 use crate::house::{self, Opened};
 use crate::metrics;
+use crate::operator_socket::OperatorSocket;
 use crate::server_certificates;
 
 /// RSA key pairs made ahead.
@@ -99,6 +100,9 @@ pub(crate) async fn start(config: &Config) -> Result<Running, Failure> {
     }
     for task in gateway.background() {
         tasks.spawn(until_stopped(task, stopped.clone()));
+    }
+    if let Some(socket) = OperatorSocket::bind(&config.data_dir) {
+        tasks.spawn(socket.serve(Arc::clone(&gateway), stopped.clone()));
     }
     let renewal =
         renew_server_chains(config.clone(), opened.authority.clone(), Arc::clone(&opened.clock), Arc::clone(&gateway));
