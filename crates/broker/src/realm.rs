@@ -301,6 +301,17 @@ impl Realm {
             mailbox.close(CloseReason::Deleted { prevent_will });
         }
         if clean_session {
+            if session.is_connected() {
+                // The connection will find no session to leave.
+                let reason = DisconnectReason::ApiInitiated;
+                let departed = Departed {
+                    connected_at: session.connected_at(),
+                    disconnected_at: now,
+                    reason,
+                    version: session.version(),
+                };
+                roster.departed.remember(client_id.clone(), departed);
+            }
             self.remove(&mut roster, &session);
         }
         true

@@ -38,12 +38,12 @@ pub fn session_name(certificate_id: CertificateId) -> String {
 pub enum CredentialRefusal {
     /// The certificate is not admitted here, or the host name is not the endpoint's.
     Certificate,
-    /// More was asked for in this second than a scope may.
-    TooMany,
     /// The thing named is not attached to the certificate.
     ThingName,
     /// No policy of the certificate allows it.
     Policy,
+    /// More was asked for in this second than a scope may.
+    TooMany,
     /// The scope has no such role alias.
     RoleAlias,
     /// The role does not exist, or may not be assumed.
@@ -58,9 +58,9 @@ impl CredentialRefusal {
     /// Every refusal.
     pub const ALL: [Self; 8] = [
         Self::Certificate,
-        Self::TooMany,
         Self::ThingName,
         Self::Policy,
+        Self::TooMany,
         Self::RoleAlias,
         Self::Role,
         Self::Duration,

@@ -13,7 +13,8 @@ use gatehouse_control::verifier::{VerifiedCaller, policy};
 use gatehouse_domain::admission::stays;
 use gatehouse_domain::arn::Prefix;
 use gatehouse_domain::client_id::ClientId;
-use gatehouse_domain::name::ThingName;
+use gatehouse_domain::credentials::may_assume;
+use gatehouse_domain::name::{RoleAliasName, ThingName};
 use gatehouse_domain::policy::{
     CallContext, ConnectAttributes, ConnectionContext, ConnectionFacts, Context, ContextValue, CredentialDevice, Key,
     PolicyDocument, Request, ThingFacts, evaluate,
@@ -309,6 +310,14 @@ impl Authorization {
         self.write_arn("client/", client_id.as_str());
         let context = ConnectionContext { topic: Some(topic.as_str()), ..ConnectionContext::new(&self.facts, now) };
         self.ask("iot:SendDirectMessage", &context)
+    }
+
+    /// May the device have credentials by `alias`? None but a certificate's policies say so.
+    pub(crate) fn assume_role(&self, alias: &RoleAliasName, now: Timestamp) -> Result<Authorized<Other>, Denied> {
+        let Standing::Certificate(policies) = &self.standing else { return Err(Denied) };
+        let context = ConnectionContext::new(&self.facts, now);
+        let decision = may_assume(policies.iter().map(|policy| &***policy), self.scope, alias, &context);
+        if decision.is_allowed() { Ok(Authorized { action: PhantomData }) } else { Err(Denied) }
     }
 
     fn write_arn(&mut self, kind: &str, name: &str) {

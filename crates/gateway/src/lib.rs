@@ -19,6 +19,7 @@ mod arrivals;
 mod authorization;
 mod connect;
 mod connections;
+mod credential_desk;
 mod device;
 mod endpoint;
 mod https;
@@ -27,6 +28,7 @@ mod just_in_time;
 mod lifecycle;
 mod listen;
 mod metrics;
+mod operator;
 mod possession;
 mod principal;
 mod rates;
@@ -46,6 +48,7 @@ use std::time::Duration;
 
 use gatehouse_broker::{Broker, QueueRoom};
 use gatehouse_control::body::Bodies;
+use gatehouse_control::credentials::CredentialProvider;
 use gatehouse_control::random::random;
 use gatehouse_control::verifier::{Carriers, Verifier};
 use gatehouse_domain::limits;
@@ -58,11 +61,13 @@ use gatehouse_store::{ChangeFollower, Store};
 
 pub use crate::connect::RefusalStyle;
 pub use crate::endpoint::SniPolicy;
+pub use crate::operator::ScopeFilter;
 pub use crate::tls::{Port, ServerChains};
 
 use crate::admission::Admission;
 use crate::arrivals::Arrivals;
 use crate::connections::Connections;
+use crate::credential_desk::CredentialDesk;
 use crate::endpoint::Endpoints;
 use crate::just_in_time::JustInTime;
 use crate::listen::Places;
@@ -97,6 +102,20 @@ pub struct GatewaySettings {
     pub quotas: Arc<Quotas>,
 }
 
+/// What the gate stands on.
+pub struct Surroundings {
+    /// The registry, and what outlives connections.
+    pub store: Store,
+    /// Opens what is sealed there.
+    pub sealer: Sealer,
+    /// The present.
+    pub clock: Arc<dyn Clock>,
+    /// What is shown under the names of customers' domains.
+    pub bundles: Arc<ServerBundles>,
+    /// What the credential endpoints give out.
+    pub credentials: Arc<CredentialProvider>,
+}
+
 /// Why the gate does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -118,6 +137,7 @@ pub struct Gateway {
     shared: Arc<Shared>,
     broker: Broker,
     store: Store,
+    regions: Vec<Region>,
     queue_room: Arc<QueueRoom>,
     refusals: RefusalStyle,
     mqtt: Arc<gatehouse_mqtt::Settings>,
@@ -131,6 +151,7 @@ pub struct Gateway {
     just_in_time: JustInTime,
     verifier: Verifier,
     bodies: Bodies,
+    credentials: CredentialDesk,
     refusal_writer: Writer,
     /// What the background tasks begin with; taken once.
     unstarted: parking_lot::Mutex<Option<Unstarted>>,
@@ -144,20 +165,18 @@ struct Unstarted {
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Gateway {
-    /// Opens the gate on what `store` holds, some of it sealed; changes are noticed from here on. `chains` are shown
-    /// under the deployment's own names, `bundles` under those of customers'.
+    /// Opens the gate on what stands around it; changes are noticed from here on. `chains` are shown under the deployment's
+    /// own names.
     ///
     /// # Errors
     /// [`OpenError`].
     pub async fn open(
         settings: GatewaySettings,
-        store: Store,
-        sealer: Sealer,
-        clock: Arc<dyn Clock>,
+        surroundings: Surroundings,
         chains: &ServerChains,
-        bundles: Arc<ServerBundles>,
         registry: &mut prometheus_client::registry::Registry,
     ) -> Result<Arc<Self>, OpenError> {
+        let Surroundings { store, sealer, clock, bundles, credentials } = surroundings;
         let metrics = Arc::new(Metrics::new(registry));
         let metrics_page = registry;
         let registry = Arc::new(Registry::new(store.clone()));
@@ -192,7 +211,7 @@ impl Gateway {
             store.clone(),
             sealer,
             Arc::clone(&clock),
-            settings.regions,
+            settings.regions.clone(),
             &https::SERVICES,
             Carriers::HeaderOrQuery,
         );
@@ -204,6 +223,7 @@ impl Gateway {
             shared,
             broker,
             store,
+            regions: settings.regions,
             queue_room: Arc::default(),
             refusals: settings.refusals,
             mqtt: connect::settings(&settings.quotas),
@@ -217,6 +237,7 @@ impl Gateway {
             just_in_time,
             verifier,
             bodies: Bodies::new(limits::HTTPS_BODIES_BYTES),
+            credentials: CredentialDesk::new(credentials),
             refusal_writer,
             unstarted: parking_lot::Mutex::new(Some(Unstarted { follower })),
         }))

@@ -4,6 +4,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use gatehouse_control::credentials::{CredentialError, Credentials};
+use gatehouse_domain::certificate::CertificateId;
 use gatehouse_domain::limits;
 use gatehouse_domain::rate_limit::RateLimit;
 use gatehouse_domain::refusal::Refusal;
@@ -121,6 +123,48 @@ impl Reporter {
             skipped,
             "operation refused"
         );
+    }
+}
+
+/// A request for credentials and what came of it.
+pub(crate) struct CredentialReport<'a> {
+    pub(crate) outcome: Result<&'a Credentials, &'a CredentialError>,
+    pub(crate) certificate_id: CertificateId,
+    pub(crate) scope: Scope,
+    pub(crate) role_alias: &'a str,
+    pub(crate) peer: SocketAddr,
+}
+
+impl Reporter {
+    /// Writes the event of credentials that were given, whose id is shown nowhere else, or why there are none.
+    pub(crate) fn credentials(&self, report: &CredentialReport<'_>, now: Timestamp) {
+        let CredentialReport { outcome, certificate_id, scope, role_alias, peer } = report;
+        let role_alias = clipped(role_alias);
+        let (scope, source_ip) = (*scope, peer.ip());
+        let error = match outcome {
+            Ok(credentials) => {
+                let (access_key_id, expiration) = (&credentials.access_key_id, credentials.expiration);
+                tracing::info!(
+                    access_key_id, %expiration, role_alias, %certificate_id, %scope, %source_ip, "credentials given"
+                );
+                return;
+            }
+            Err(error) => error,
+        };
+        let Some(skipped) = self.lines.lock().ask(now) else { return };
+        let reason = error.refusal().label();
+        match error {
+            CredentialError::Refused(_) => {
+                tracing::info!(
+                    reason, role_alias, %certificate_id, %scope, %source_ip, skipped, "credentials refused"
+                );
+            }
+            CredentialError::Failed(why) => {
+                tracing::error!(
+                    reason, why, role_alias, %certificate_id, %scope, %source_ip, skipped, "credentials refused"
+                );
+            }
+        }
     }
 }
 

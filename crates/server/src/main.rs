@@ -10,6 +10,7 @@ mod failure;
 mod house;
 mod logging;
 mod metrics;
+mod operator_socket;
 mod serve;
 mod server_certificates;
 
@@ -42,6 +43,9 @@ enum Command {
     /// Make, list or delete access keys
     #[command(subcommand)]
     AccessKey(commands::access_key::Command),
+    /// List or show connections of the server that runs on the data folder, or end one
+    #[command(subcommand)]
+    Connections(commands::connections::Command),
     /// Print shell lines that make `aws iot …` work
     Env(commands::env::Options),
     /// Print /etc/hosts lines for the device endpoints
@@ -76,6 +80,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Serve(options) => commands::serve::run(config, options).await,
             Command::Account(command) => commands::account::run(config, command).await,
             Command::AccessKey(command) => commands::access_key::run(config, command).await,
+            Command::Connections(command) => commands::connections::run(config, command).await,
             Command::Env(options) => commands::env::run(config, options).await,
             Command::Hosts => commands::hosts::run(config).await,
             Command::Explain(options) => commands::explain::run(config, options).await,

@@ -7,14 +7,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gatehouse_control::call::House;
-use gatehouse_control::credentials::CredentialProvider;
 use gatehouse_control::door::Door;
 use gatehouse_control::key_pairs::KeyPairs;
 use gatehouse_control::page::MarkerKey;
 use gatehouse_domain::endpoint::EndpointType;
 use gatehouse_domain::scope::{AccountId, Scope};
 use gatehouse_domain::time::Timestamp;
-use gatehouse_gateway::{Gateway, GatewaySettings, Port, ServerChains};
+use gatehouse_gateway::{Gateway, GatewaySettings, Port, ServerChains, Surroundings};
 use gatehouse_pki::authority::{Authority, ServerKey};
 use gatehouse_pki::server_bundles::ServerBundles;
 use gatehouse_store::{DataDirLock, Store, lock_data_dir};
@@ -33,6 +32,7 @@ use crate::credentials;
 use crate::failure::Failure;
 use crate::house::{self, Opened};
 use crate::metrics;
+use crate::operator_socket::OperatorSocket;
 use crate::server_certificates;
 
 /// RSA key pairs made ahead.
@@ -46,8 +46,6 @@ pub(crate) struct Running {
     pub(crate) addresses: Addresses,
     gateway: Arc<Gateway>,
     store: Store,
-    /// What the devices' credential endpoint gives out.
-    _credentials: Arc<CredentialProvider>,
     tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
     _lock: DataDirLock,
@@ -83,7 +81,6 @@ pub(crate) async fn start(config: &Config) -> Result<Running, Failure> {
         alpn: alpn_listener.as_ref().map(local_address).transpose()?,
     };
     opened.client_files.set_endpoint(config, addresses.api)?;
-    let credentials = Arc::new(credentials::provider(config, &opened)?);
     let certificates = Arc::new(server_certificates::open(config, opened.clock.now())?);
 
     let mut registry = Registry::default();
@@ -104,6 +101,9 @@ pub(crate) async fn start(config: &Config) -> Result<Running, Failure> {
     for task in gateway.background() {
         tasks.spawn(until_stopped(task, stopped.clone()));
     }
+    if let Some(socket) = OperatorSocket::bind(&config.data_dir) {
+        tasks.spawn(socket.serve(Arc::clone(&gateway), stopped.clone()));
+    }
     let renewal =
         renew_server_chains(config.clone(), opened.authority.clone(), Arc::clone(&opened.clock), Arc::clone(&gateway));
     tasks.spawn(until_stopped(Box::pin(renewal), stopped.clone()));
@@ -112,7 +112,7 @@ pub(crate) async fn start(config: &Config) -> Result<Running, Failure> {
     let pruning = credentials::prune(opened.store.clone(), Arc::clone(&opened.clock));
     tasks.spawn(until_stopped(Box::pin(pruning), stopped.clone()));
     tasks.spawn(until_stopped(Box::pin(prune_log(opened.store.clone(), Arc::clone(&opened.clock))), stopped));
-    Ok(Running { addresses, gateway, store: opened.store, _credentials: credentials, tasks, stop, _lock: lock })
+    Ok(Running { addresses, gateway, store: opened.store, tasks, stop, _lock: lock })
 }
 
 impl Running {
@@ -144,10 +144,14 @@ async fn open_gateway(
         quotas: Arc::new(config.limits),
     };
     let chains = server_chains(config, &opened.authority, opened.clock.now())?;
-    let (store, sealer) = (opened.store.clone(), opened.sealer.clone());
-    Gateway::open(settings, store, sealer, Arc::clone(&opened.clock), &chains, bundles, registry)
-        .await
-        .map_err(|error| Failure::other(error.to_string()))
+    let surroundings = Surroundings {
+        store: opened.store.clone(),
+        sealer: opened.sealer.clone(),
+        clock: Arc::clone(&opened.clock),
+        bundles,
+        credentials: Arc::new(credentials::provider(config, opened)?),
+    };
+    Gateway::open(settings, surroundings, &chains, registry).await.map_err(|error| Failure::other(error.to_string()))
 }
 
 fn open_api(

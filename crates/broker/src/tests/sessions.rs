@@ -264,6 +264,8 @@ async fn a_connection_can_be_deleted_with_its_session_or_without() {
     drop(connected);
     house.broker.settle().await;
     assert_eq!(house.disk.session_of("s"), None);
+    let departed = house.broker.departed(scope(1), &client_id).map(|departed| departed.reason);
+    assert_eq!(departed, Some(DisconnectReason::ApiInitiated));
     assert!(!house.broker.delete_connection(scope(1), &client_id, true, false));
     // One whose client is away goes as well.
     drop(house.join(1, "s", false, 60).await);

@@ -6,8 +6,9 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use gatehouse_control::body::BodyRefusal;
 use gatehouse_control::query::InvalidQuery;
+use gatehouse_domain::credentials::CredentialRefusal;
 use gatehouse_domain::refusal::Refusal;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Response};
 use http_body_util::Full;
 use serde_json::{Value, json};
@@ -23,15 +24,18 @@ pub(crate) enum Reply {
     Done,
     /// What the operation found out.
     Json(Value),
+    /// A secret for the caller alone, in JSON.
+    Secret(Bytes),
     /// Nothing but the status.
     Empty,
     /// The connection becomes a WebSocket; the head is made already.
     SwitchingProtocols(Box<Response<Full<Bytes>>>),
 }
 
-/// The error names of the data plane.
+/// The error names of the data plane, and of the credential provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
+    Credentials(CredentialRefusal),
     Forbidden,
     GatewayTimeout,
     InternalFailure,
@@ -49,6 +53,7 @@ impl Code {
     /// The name on the wire, and the status.
     const fn on_the_wire(self) -> (&'static str, u16) {
         match self {
+            Self::Credentials(refusal) => (refusal.error_type(), refusal.status()),
             Self::Forbidden => ("ForbiddenException", 403),
             Self::GatewayTimeout => ("GatewayTimeoutException", 504),
             Self::InternalFailure => ("InternalFailureException", 500),
@@ -74,11 +79,13 @@ pub(crate) struct Failure {
     pub(crate) allow: Option<String>,
     /// The connection ends with the answer.
     pub(crate) closes: bool,
+    /// The body has the message alone, as the credential provider's have.
+    pub(crate) is_bare: bool,
 }
 
 impl Failure {
     pub(crate) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), allow: None, closes: false }
+        Self { code, message: message.into(), allow: None, closes: false, is_bare: false }
     }
 
     pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
@@ -93,6 +100,10 @@ impl Failure {
 
     pub(crate) fn closing(self) -> Self {
         Self { closes: true, ..self }
+    }
+
+    pub(crate) fn bare(self) -> Self {
+        Self { is_bare: true, ..self }
     }
 
     /// A refusal as `style` wants it told.
@@ -143,15 +154,24 @@ pub(crate) fn response(request_id: &str, outcome: Result<Reply, Failure>) -> Res
     let (status, message, failure) = match outcome {
         Ok(Reply::SwitchingProtocols(response)) => return with_ids(*response, request_id),
         Ok(Reply::Json(value)) => return with_ids(json_response(value.to_string()), request_id),
+        Ok(Reply::Secret(json)) => {
+            let mut response = json_response(json);
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            return with_ids(response, request_id);
+        }
         Ok(Reply::Empty) => return with_ids(json_response(String::new()), request_id),
         Ok(Reply::Done) => (200, Cow::Borrowed("OK"), None),
         Err(mut failure) => (failure.code.on_the_wire().1, std::mem::take(&mut failure.message), Some(failure)),
     };
-    let body = json!({ "message": message, "traceId": request_id }).to_string();
+    let is_bare = failure.as_ref().is_some_and(|failure| failure.is_bare);
+    let body =
+        if is_bare { json!({ "message": message }) } else { json!({ "message": message, "traceId": request_id }) };
+    let body = body.to_string();
     let mut response = Response::builder().status(status).header(CONTENT_TYPE, "application/json");
     if let Some(failure) = failure {
-        // AWS writes a colon behind the name; clients take what stands before it.
-        response = response.header(ERROR_TYPE, format!("{}:", failure.code.on_the_wire().0));
+        // The data plane writes a colon behind the name; clients take what stands before it.
+        let colon = if is_bare { "" } else { ":" };
+        response = response.header(ERROR_TYPE, format!("{}{colon}", failure.code.on_the_wire().0));
         if let Some(allow) = failure.allow {
             response = response.header(ALLOW, allow);
         }
@@ -162,9 +182,9 @@ pub(crate) fn response(request_id: &str, outcome: Result<Reply, Failure>) -> Res
     with_ids(response.body(Full::new(Bytes::from(body))).unwrap_or_default(), request_id)
 }
 
-fn json_response(body: String) -> Response<Full<Bytes>> {
+fn json_response(body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let response = Response::builder().header(CONTENT_TYPE, "application/json");
-    response.body(Full::new(Bytes::from(body))).unwrap_or_default()
+    response.body(Full::new(body.into())).unwrap_or_default()
 }
 
 fn with_ids(mut response: Response<Full<Bytes>>, request_id: &str) -> Response<Full<Bytes>> {

@@ -182,7 +182,7 @@ impl Connection {
                 Visitor::Device(device) => self.of_device(device, route, &head, &mut body).await,
                 Visitor::TurnedAway(turned_away) => {
                     self.gateway.file(turned_away, None, &self.known);
-                    Err(Failure::refused(turned_away.refusal, self.gateway.refusals).closing())
+                    Err(self.refused(route.as_ref().ok(), turned_away.refusal).closing())
                 }
                 Visitor::Signed { .. } => self.of_signer(route, &mut head, &mut body).await,
             }
@@ -211,7 +211,7 @@ impl Connection {
         self.is_in();
         let Route { operation, labels } = route?;
         if !operation.endpoints.contains(&device.endpoint_type) {
-            return Err(wrong_endpoint(operation.name));
+            return Err(operation.wrong_endpoint());
         }
         let run = operation.run.ok_or_else(|| not_implemented(operation.name))?;
         let query = Query::parse(head.uri.query().unwrap_or(""))?;
@@ -235,6 +235,7 @@ impl Connection {
                     gateway: &self.gateway,
                     scope: device.identity.scope(),
                     principal: &device.identity.principal(),
+                    peer: self.known.peer,
                     authorization: &mut authorization,
                     now,
                     labels,
@@ -244,10 +245,16 @@ impl Connection {
                 };
                 run(call).await
             }
-            Err(refusal) => Err(Failure::refused(refusal, self.gateway.refusals).closing()),
+            Err(refusal) => Err(operation.turned_away(refusal, self.gateway.refusals).closing()),
         };
         *device.authorization.lock() = Some(authorization);
         outcome
+    }
+
+    /// A refusal as it is told to whoever asked for `route`.
+    fn refused(&self, route: Option<&Route>, refusal: Refusal) -> Failure {
+        let style = self.gateway.refusals;
+        route.map_or_else(|| Failure::refused(refusal, style), |route| route.operation.turned_away(refusal, style))
     }
 
     /// The connection is to become a WebSocket once the answer is out.

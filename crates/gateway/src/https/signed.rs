@@ -37,6 +37,13 @@ impl Connection {
         if !self.gateway.is_current() {
             return Err(Failure::refused(Refusal::RegistryUnavailable, RefusalStyle::Explain).closing());
         }
+        if let Ok(route) = &route
+            && route.operation.needs_certificate()
+        {
+            // No certificate was asked for, as the host name is no credential provider's.
+            let _other_words = self.refuse_stranger(Refusal::WrongEndpoint);
+            return Err(route.operation.wrong_endpoint().closing());
+        }
         // Who signs nothing, or with an unknown key, gets no memory for a body.
         let claim = self.gateway.verifier.claim(head).await.map_err(|error| self.unverified(&error).closing())?;
         let body_bytes_max =
@@ -59,7 +66,7 @@ impl Connection {
         }
         let Route { operation, labels } = route?;
         if !operation.endpoints.contains(&endpoint.endpoint_type) || !endpoint.access.lets_in(Entrance::SignedHttps) {
-            return Err(wrong_endpoint(operation.name));
+            return Err(operation.wrong_endpoint());
         }
         let run = operation.run.ok_or_else(|| not_implemented(operation.name))?;
         let mut query = Query::parse(head.uri.query().unwrap_or(""))?;
@@ -71,6 +78,7 @@ impl Connection {
             gateway: &self.gateway,
             scope,
             principal: &principal,
+            peer: self.known.peer,
             authorization: &mut authorization,
             now: self.gateway.shared.clock.now(),
             labels,

@@ -11,6 +11,7 @@ mod harness;
 
 mod admission;
 mod change_log;
+mod credentials;
 mod deadlines;
 mod deliveries;
 mod domain_configurations;

@@ -2,6 +2,7 @@
 
 pub(crate) mod access_key;
 pub(crate) mod account;
+pub(crate) mod connections;
 pub(crate) mod demo;
 pub(crate) mod env;
 pub(crate) mod explain;

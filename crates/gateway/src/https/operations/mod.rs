@@ -1,6 +1,7 @@
 //! The operations of AWS's data plane, one file each. What AWS has and is not here yet is in the table as well, so that
 //! whoever asks for it learns that it is the server that lacks it.
 
+mod assume_role_with_certificate;
 mod delete_connection;
 mod get_connection;
 mod get_retained_message;
@@ -10,18 +11,22 @@ mod list_subscriptions;
 mod publish;
 mod send_direct_message;
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 
 use bytes::Bytes;
 use gatehouse_control::query::Query;
 use gatehouse_domain::endpoint::EndpointType;
+use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::Timestamp;
 use http::HeaderMap;
 
 use super::answer::{Code, Failure, Reply};
+use super::connection::wrong_endpoint;
 use crate::Gateway;
 use crate::authorization::Authorization;
+use crate::connect::RefusalStyle;
 use crate::principal::Principal;
 
 /// One operation.
@@ -39,6 +44,31 @@ pub(super) struct Operation {
     pub(super) run: Option<Run>,
 }
 
+impl Operation {
+    /// Whether a signature cannot stand in for the certificate.
+    pub(super) fn needs_certificate(&self) -> bool {
+        self.endpoints == CREDENTIALS
+    }
+
+    /// What somebody hears who was turned away before this operation began.
+    pub(super) fn turned_away(&self, refusal: Refusal, style: RefusalStyle) -> Failure {
+        if self.needs_certificate() {
+            assume_role_with_certificate::turned_away(refusal)
+        } else {
+            Failure::refused(refusal, style)
+        }
+    }
+
+    /// What somebody hears who came to an endpoint that does not serve this operation.
+    pub(super) fn wrong_endpoint(&self) -> Failure {
+        if self.needs_certificate() {
+            assume_role_with_certificate::turned_away(Refusal::WrongEndpoint)
+        } else {
+            wrong_endpoint(self.name)
+        }
+    }
+}
+
 /// What an operation does: permission, deed, answer.
 pub(super) type Run = for<'a> fn(Call<'a>) -> Running<'a>;
 /// An operation under way.
@@ -50,6 +80,8 @@ pub(super) struct Call<'a> {
     /// The tenant: nothing outside it can be seen or touched.
     pub(super) scope: Scope,
     pub(super) principal: &'a Principal,
+    /// Where the request comes from.
+    pub(super) peer: SocketAddr,
     /// What the principal may do now.
     pub(super) authorization: &'a mut Authorization,
     pub(super) now: Timestamp,
@@ -97,7 +129,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     missing("StartNextPendingJobExecution", "PUT", "/things/{thingName}/jobs/$next", JOBS),
     missing("DescribeJobExecution", "GET", "/things/{thingName}/jobs/{jobId}", JOBS),
     missing("UpdateJobExecution", "POST", "/things/{thingName}/jobs/{jobId}", JOBS),
-    missing("AssumeRoleWithCertificate", "GET", "/role-aliases/{roleAlias}/credentials", CREDENTIALS),
+    assume_role_with_certificate::OPERATION,
 ];
 
 /// Whom no connection and no session belongs to.

@@ -5,12 +5,15 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use gatehouse_control::credentials::CredentialProvider;
+use gatehouse_control::credentials::built_in::BuiltIn;
+use gatehouse_control::credentials::roles::{Role, Roles};
 use gatehouse_domain::certificate::CertificateStatus;
 use gatehouse_domain::domain_configuration::ServerCertificateArn;
 use gatehouse_domain::endpoint::{EndpointName, EndpointType};
 use gatehouse_domain::quotas::Quotas;
 use gatehouse_domain::scope::Scope;
-use gatehouse_gateway::{Gateway, GatewaySettings, Port, RefusalStyle, ServerChains, SniPolicy};
+use gatehouse_gateway::{Gateway, GatewaySettings, Port, RefusalStyle, ServerChains, SniPolicy, Surroundings};
 use gatehouse_pki::authority::ServerChain;
 use gatehouse_pki::seal::Sealer;
 use gatehouse_pki::server_bundles::{BundleFiles, ServerBundles};
@@ -25,6 +28,11 @@ use super::{ALLOW_ALL, Call, Client, Db, Device, Key, NOW, Registrar, TestClock,
 
 /// How long a test waits for something that must happen.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A role that may publish below the name of the device's thing.
+pub(crate) const ROLE: &str = "arn:aws:iam::000000000000:role/publisher";
+const ROLE_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:Publish",
+    "Resource":"arn:aws:iot:*:*:topic/${credentials-iot:ThingName}/*"}]}"#;
 
 /// What an operator may decide, with the defaults.
 #[derive(Clone)]
@@ -113,10 +121,16 @@ impl Gate {
         let mut metrics = Registry::default();
         let now: Arc<TestClock> = Arc::clone(&clock);
         let bundles = Arc::new(ServerBundles::open(setup.certificates).unwrap());
-        let gateway =
-            Gateway::open(settings, store, sealer.clone(), now, &server_chains(), Arc::clone(&bundles), &mut metrics)
-                .await
-                .unwrap();
+        let roles = Roles::from([(ROLE.parse().unwrap(), Role::new(ROLE_POLICY, Some(3_600)).unwrap())]);
+        let built_in = BuiltIn::new(store.clone(), sealer.clone(), Arc::<TestClock>::clone(&clock), roles);
+        let surroundings = Surroundings {
+            store,
+            sealer: sealer.clone(),
+            clock: now,
+            bundles: Arc::clone(&bundles),
+            credentials: Arc::new(CredentialProvider::BuiltIn(built_in)),
+        };
+        let gateway = Gateway::open(settings, surroundings, &server_chains(), &mut metrics).await.unwrap();
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let mut addresses = Vec::new();

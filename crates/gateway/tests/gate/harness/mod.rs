@@ -11,6 +11,6 @@ mod web;
 pub(crate) use call::{Answer, Call, Client, id, publish, text};
 pub(crate) use device::{Device, Key};
 pub(crate) use engines::{Db, on_both_engines, on_postgres, on_sqlite};
-pub(crate) use gate::{Gate, Setup, host, host_of_type};
+pub(crate) use gate::{Gate, ROLE, Setup, host, host_of_type};
 pub(crate) use registrar::{ALLOW_ALL, Registrar, home, other};
 pub(crate) use time::{HeldTime, NOW, TestClock};

@@ -10,7 +10,9 @@ use gatehouse_domain::name::{PolicyName, ThingName};
 use gatehouse_domain::scope::{AccountId, Scope};
 use gatehouse_domain::security_policy::SecurityPolicy;
 use gatehouse_domain::time::Clock as _;
-use gatehouse_store::{Batch, CertificateRecord, DomainConfigurationRecord, PolicyRecord, Store, ThingRecord};
+use gatehouse_store::{
+    Batch, CertificateRecord, DomainConfigurationRecord, PolicyRecord, RoleAliasRecord, Store, ThingRecord,
+};
 
 use super::{NOW, TestClock};
 
@@ -194,6 +196,20 @@ impl Registrar {
             created_at: self.clock.now(),
         };
         self.write(|batch| batch.insert_thing(&record)).await;
+    }
+
+    pub(crate) async fn make_role_alias(&self, scope: Scope, name: &str, role_arn: &str, duration_secs: u32) {
+        let now = self.clock.now();
+        let record = RoleAliasRecord {
+            scope,
+            alias: name.parse().unwrap(),
+            role_arn: role_arn.parse().unwrap(),
+            duration_secs,
+            generation_id: "1".to_owned(),
+            created_at: now,
+            last_modified_at: now,
+        };
+        self.write(|batch| batch.insert_role_alias(&record)).await;
     }
 
     pub(crate) async fn change_thing(&self, scope: Scope, name: &str, attribute: (&str, &str)) {

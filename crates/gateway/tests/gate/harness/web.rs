@@ -113,9 +113,21 @@ impl Gate {
 
     /// The header fields of a request that `key` signs.
     pub(crate) fn signature(&self, key: &NewAccessKey, method: &Method, target: &str, body: &str) -> String {
-        let signer = Signer::new(&key.record.access_key_id, &key.secret, home().region, self.clock.now());
-        let mut signer = signer.for_service("iotdevicegateway", &key.secret);
-        if let Some(token) = &key.session_token {
+        let token = key.session_token.as_ref().map(|token| token.as_str());
+        self.signature_of((&key.record.access_key_id, &key.secret, token), method, target, body)
+    }
+
+    /// The same, by an id, a secret and a session token.
+    pub(crate) fn signature_of(
+        &self,
+        (access_key_id, secret, token): (&str, &str, Option<&str>),
+        method: &Method,
+        target: &str,
+        body: &str,
+    ) -> String {
+        let signer = Signer::new(access_key_id, secret, home().region, self.clock.now());
+        let mut signer = signer.for_service("iotdevicegateway", secret);
+        if let Some(token) = token {
             signer = signer.with_session_token(token);
         }
         let mut headers = HeaderMap::new();
