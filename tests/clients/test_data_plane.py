@@ -111,7 +111,7 @@ def test_a_retained_message_is_given_back_as_it_was_published(account, data):
 
 def test_retained_topics_are_listed_in_pages(second_account, second_data):
     messages = {f"page/{number}": b"x" * number for number in range(1, 6)}
-    with retained(data, messages):
+    with retained(second_data, messages):
         topics, token = [], None
         sizes = []
         while True:
