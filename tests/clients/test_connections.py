@@ -135,8 +135,18 @@ def test_a_client_id_of_two_accounts_is_not_closed_by_chance(account, second_acc
         eventually(lambda: sum(each["clientId"] == "conn-twice" for each in shown(server, "list")) == 1, "one is closed")
 
 
+def test_a_client_that_sent_no_id_can_be_closed(account):
+    with Client(account, account.new_device(), "") as client:
+        client_id = client.connack[2].AssignedClientIdentifier
+        assert client_id.startswith("$GEN/")
+        assert shown(account.server, "show", client_id)[0]["connected"] is True
+        shown(account.server, "close", client_id)
+        assert client.wait_closed().value == 0x98
+
+
 def test_an_unknown_client_and_an_impossible_one_are_told(account):
     for command in ("show", "close"):
+        refused(connections(account.server, command, "$x"), "must not begin with $")
         refused(connections(account.server, command, "conn-nobody"), "conn-nobody")
         refused(connections(account.server, command, "x" * 200), "128")
     refused(connections(account.server, "show", "conn-nobody", "--account", "999999999999"), "conn-nobody")

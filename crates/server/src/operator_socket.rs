@@ -33,6 +33,8 @@ const COMMANDS_AT_ONCE: usize = 8;
 const REQUEST_BYTES: u64 = 4 * 1024;
 /// A line of an answer, in bytes; the longest shows a client's subscriptions.
 const LINE_BYTES: u64 = 256 * 1024;
+/// How the ids begin of clients that sent none. Operations of the API do not take them; an operator may.
+const GENERATED: &str = "$GEN/";
 /// How long one step may take: a request to come, a line to be taken, a line to come.
 const STEP: Duration = Duration::from_secs(30);
 
@@ -204,7 +206,10 @@ struct Found {
 }
 
 async fn find(client: &Client, gateway: &Gateway) -> Result<Found, Line> {
-    let client_id = ClientId::parse(&client.client_id).map_err(|invalid| Line::Refused(invalid.to_string()))?;
+    let client_id = match client.client_id.strip_prefix(GENERATED) {
+        Some(uuid) => ClientId::generated(uuid),
+        None => ClientId::parse(&client.client_id).map_err(|invalid| Line::Refused(invalid.to_string()))?,
+    };
     let clients = gateway.clients_by_id(client.scope.into(), &client_id).await;
     let clients = clients.map_err(|error| Line::Failed(error.to_string()))?;
     if clients.is_empty() {

@@ -176,7 +176,7 @@ async fn an_endpoint_serves_what_it_is_for() {
         (EndpointType::DataAts, 200, 501, 403),
         (EndpointType::Data, 200, 501, 403),
         (EndpointType::Jobs, 403, 501, 403),
-        (EndpointType::CredentialProvider, 403, 403, 501),
+        (EndpointType::CredentialProvider, 403, 403, 404),
     ];
     for (endpoint_type, publish, jobs, credentials) in table {
         let mut client = gate.https_call(&device).at(host_of_type(home(), endpoint_type)).tls().await.unwrap();
@@ -189,7 +189,7 @@ async fn an_endpoint_serves_what_it_is_for() {
     let mut call = gate.https_call(&device).at(host_of_type(home(), EndpointType::CredentialProvider));
     call.address = gate.alpn;
     let response = call.tls().await.unwrap().ask("GET", "/role-aliases/r/credentials", "", "").await.unwrap();
-    assert_eq!(response.status, 501);
+    assert_eq!(response.status, 404);
 }
 
 #[tokio::test]
