@@ -206,7 +206,7 @@ def test_methods_paths_and_what_is_not_here_yet_are_told_apart(account, device):
         assert name in answer.message
     for target in ["/", "/topics/", "/mqtt", "/things"]:
         assert request(account, device, "POST", target).status == 404
-    assert request(account, device, "GET", "/role-aliases/r/credentials").error == "ForbiddenException"
+    assert request(account, device, "GET", "/role-aliases/r/credentials").error == "AccessDeniedException"
 
 
 @pytest.mark.parametrize("status", ["INACTIVE", "REVOKED"])

@@ -9,6 +9,7 @@ mod dependencies;
 mod docs_check;
 mod model;
 mod new_op;
+mod node;
 mod packages;
 mod pipeline;
 mod postgres;

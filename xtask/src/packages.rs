@@ -10,6 +10,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("curl", "curl"),
     ("initdb", "postgresql"),
     ("mosquitto_pub", "mosquitto-clients"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
     ("openssl", "openssl"),
     ("psql", "postgresql-client"),
     ("setpriv", "util-linux"),

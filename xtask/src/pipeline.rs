@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use crate::command::{Failure, Outcome, cargo, fail, on_path, program, root, run};
 use crate::postgres::{ADDRESS_VARIABLE, Durability, Postgres};
-use crate::{coverage, dependencies, docs_check, packages, venv, walls};
+use crate::{coverage, dependencies, docs_check, node, packages, venv, walls};
 
 /// The steps in their order.
 pub(crate) const STEPS: &[Step] = &[
     Step { name: "packages", what: "programs of the system", run: |_| packages::ensure() },
     Step { name: "python", what: "the client tests' Python environment", run: |_| venv::python().map(drop) },
+    Step { name: "javascript", what: "the client tests' JavaScript packages", run: |_| node::modules().map(drop) },
     Step { name: "format", what: "cargo fmt", run: |_| run(cargo().args(["fmt", "--all", "--check"])) },
     Step { name: "walls", what: "who may use whom", run: |_| walls::check() },
     Step { name: "dependencies", what: "what comes in from outside", run: |_| dependencies::check() },
@@ -129,6 +130,7 @@ fn doc_tests() -> Outcome {
 /// pytest, once, with both stores as parameters of its session.
 fn clients(shared: &mut Run) -> Outcome {
     let python = venv::python()?;
+    let modules = node::modules()?;
     run(cargo().args(["build", "--locked", "--package", "gatehouse-server", "--bin", "gatehouse"]))?;
     // Where cargo put us, it puts the binary.
     let binary = std::env::current_exe()?.with_file_name("gatehouse");
@@ -139,6 +141,7 @@ fn clients(shared: &mut Run) -> Outcome {
         .arg("tests/clients")
         .args(&shared.pytest_arguments)
         .env("GATEHOUSE_BIN", binary)
+        .env("GATEHOUSE_TEST_NODE_MODULES", modules)
         .env("GATEHOUSE_TEST_STORE", format!("sqlite,{url}")))
 }
 
