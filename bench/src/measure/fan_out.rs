@@ -21,8 +21,9 @@ const SUBSCRIBERS: u32 = 1_000;
 const PERSISTENT_OF: usize = 10;
 /// Messages unless told otherwise.
 const MESSAGES: u32 = 200;
-/// Messages that not everybody has yet, at most.
-const ON_THE_WAY: usize = 100;
+/// Messages that not everybody has yet, at most: one, as when something is announced now and then, and many, where
+/// several go to a subscriber in one write.
+const ON_THE_WAY: [usize; 2] = [1, 100];
 const TOPIC: &str = "fleet/site-7/all";
 
 pub(super) async fn measure(bench: &Bench<'_>, figures: &mut Figures) -> Outcome {
@@ -31,18 +32,21 @@ pub(super) async fn measure(bench: &Bench<'_>, figures: &mut Figures) -> Outcome
     let load = Load { qos: Qos::AtMostOnce, at_once: 1, messages: bench.options.messages(MESSAGES), every: None };
     for registered in bench.options.registered(&[1_000]) {
         let brokers = bench.brokers(registered).await?;
-        for (qos, subscribers, sessions) in [
+        let kinds = [
             (Qos::AtMostOnce, subscribers, Sessions::Clean),
             (Qos::AtLeastOnce, subscribers, Sessions::Clean),
             (Qos::AtLeastOnce, persistent, Sessions::Persistent),
-        ] {
+        ];
+        for ((qos, subscribers, sessions), on_the_way) in
+            kinds.into_iter().flat_map(|kind| ON_THE_WAY.map(|on_the_way| (kind, on_the_way)))
+        {
             let load = Load { qos, ..load };
-            let compared = brokers.compare(bench.options.rounds, async |server| {
-                round(server, &brokers.fleet, subscribers, sessions, load).await
-            });
+            let audience = Audience { subscribers, sessions, on_the_way };
+            let compared = brokers
+                .compare(bench.options.rounds, async |server| round(server, &brokers.fleet, audience, load).await);
             let costs = compared.await?;
             let count = load.messages.saturating_mul(u32::try_from(subscribers)?);
-            let among = format!("QoS {}, 1:{subscribers}{}", qos.value(), sessions.told());
+            let among = format!("QoS {}, 1:{subscribers}{}, {on_the_way} under way", qos.value(), sessions.told());
             figures.add(costs.cpu_median("fan-out", &format!("CPU per delivery, median, {among}"), count, None));
             figures.add(costs.cpu_least("fan-out", &format!("CPU per delivery, least, {among}"), count));
             figures.add(costs.rate("fan-out", &format!("deliveries, median, {among}"), count));
@@ -52,14 +56,18 @@ pub(super) async fn measure(bench: &Bench<'_>, figures: &mut Figures) -> Outcome
     Ok(())
 }
 
-async fn round(
-    server: &Server,
-    fleet: &Arc<[Identity]>,
+/// Who listens.
+#[derive(Clone, Copy)]
+struct Audience {
     subscribers: usize,
     sessions: Sessions,
-    load: Load,
-) -> Outcome<Cost> {
-    let room = Arc::new(Semaphore::new(ON_THE_WAY));
+    /// Messages that not everybody has yet, at most.
+    on_the_way: usize,
+}
+
+async fn round(server: &Server, fleet: &Arc<[Identity]>, audience: Audience, load: Load) -> Outcome<Cost> {
+    let Audience { subscribers, sessions, on_the_way } = audience;
+    let room = Arc::new(Semaphore::new(on_the_way));
     let progress = Arc::new(Progress::new(load.messages, subscribers, Arc::clone(&room)));
     let mut traffic = Traffic::new();
     for mut device in connect_many(server.mqtt, fleet, subscribers, CALLERS, sessions).await? {
