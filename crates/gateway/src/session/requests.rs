@@ -60,9 +60,12 @@ impl Session {
             counter.inc();
         }
         if !self.is_within_rates() {
-            return self.discard(&publish);
+            return self.discard(&publish, "Publish-In");
         }
         match self.may_publish(&publish) {
+            Ok((_, topic)) if publish.retain && !self.rates.may_retain(&topic, self.shared.clock.now()) => {
+                self.discard(&publish, "PublishRetained")
+            }
             Ok((authorized, topic)) => {
                 self.route(&authorized, topic, &publish);
                 Ok(())
@@ -80,9 +83,9 @@ impl Session {
     }
 
     /// A publish beyond the rates is discarded; the connection goes on. In MQTT 5 the device hears of it.
-    fn discard(&mut self, publish: &InboundPublish) -> Result<(), End> {
-        let text = "too many messages a second are published: the message is discarded";
-        self.shared.metrics.throttled("Publish-In");
+    fn discard(&mut self, publish: &InboundPublish, operation: &'static str) -> Result<(), End> {
+        let text = "too many messages a second are published or retained: the message is discarded";
+        self.shared.metrics.throttled(operation);
         if let Some(packet_id) = publish.delivery.packet_id() {
             self.answer_publish(packet_id, ReasonCode::QuotaExceeded, text);
         }
@@ -106,13 +109,6 @@ impl Session {
             return Err(No::new(
                 ReasonCode::TopicNameInvalid,
                 "messages on topics that begin with $ are not retained: publish without RETAIN",
-            ));
-        }
-        if publish.retain && !self.rates.may_retain(&topic, now) {
-            self.shared.metrics.throttled("PublishRetained");
-            return Err(No::new(
-                ReasonCode::QuotaExceeded,
-                "too many messages a second are retained: publish it later",
             ));
         }
         Ok((authorized, topic))

@@ -68,6 +68,26 @@ async fn an_account_has_a_rate_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_topic_retains_one_message_a_second_and_no_connection_ends_for_more() {
+    let gate = gate(Quotas { topic_retain_rate: 1, ..Quotas::UNLIMITED }).await;
+    let device = gate.device().await;
+    let mut old = gate.call(&device).mqtt311().connect("old").await.accepted();
+    let retained = |number: u16, payload| {
+        let Packet::Publish(plain) = publish(Delivery::AtLeastOnce(id(number)), "t", payload) else { panic!() };
+        Packet::Publish(Publish { retain: true, ..plain })
+    };
+    for (number, payload) in [(1, "kept"), (2, "discarded")] {
+        old.send(&retained(number, payload)).await;
+    }
+    let Some(Packet::PubAck(ack)) = old.receive().await else { panic!("no PUBACK") };
+    assert_eq!(ack.packet_id, id(1));
+    old.hears_nothing().await;
+    old.subscribe("t").await;
+    assert_eq!(old.payload().await, "kept");
+    assert_eq!(gate.metric("gatehouse_throttled_total{operation=\"PublishRetained\"}"), 1);
+}
+
+#[tokio::test]
 async fn a_client_id_connects_once_a_second() {
     let gate = gate(Quotas { client_connect_rate: 1, ..Quotas::UNLIMITED }).await;
     let device = gate.device().await;
