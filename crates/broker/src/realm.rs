@@ -45,11 +45,20 @@ pub(crate) struct Realm {
 struct Roster {
     /// The newest session of each client id.
     sessions: HashMap<ClientId, Arc<Session>>,
-    /// When sessions end whose clients are gone. An entry may be old: the session's state decides.
+    /// When sessions end whose clients are gone: one entry for each that is parked.
     expiring: BTreeSet<(Timestamp, ClientId)>,
     departed: DepartedClients,
     /// Guards alive, those of sessions taken over included.
     guards: usize,
+}
+
+impl Roster {
+    /// A parked session is taken up again, or ends.
+    fn expires_no_more(&mut self, session: &Session) {
+        if let State::Parked { expires_at, .. } = &*session.state.read() {
+            self.expiring.remove(&(*expires_at, session.client_id().clone()));
+        }
+    }
 }
 
 /// What a new session would be.
@@ -128,6 +137,9 @@ impl Realm {
         let mut writes = Vec::new();
         let mut endings = Vec::new();
         let known = roster.sessions.get(&connecting.client_id).map(Arc::clone);
+        if let Some(session) = &known {
+            roster.expires_no_more(session);
+        }
         let departed = roster.departed.take(&connecting.client_id);
         let last_version = known.as_ref().map(|session| session.version()).or(departed.map(|gone| gone.version));
         let version = last_version.map_or(0, |version| version.saturating_add(1));
@@ -262,6 +274,7 @@ impl Realm {
         if is_current {
             roster.sessions.remove(session.client_id());
         }
+        roster.expires_no_more(session);
         let mut writes = Vec::new();
         self.end(session, &mut writes);
         if !writes.is_empty() {
@@ -320,6 +333,11 @@ impl Realm {
     pub(crate) fn session(&self, client_id: &ClientId, now: Timestamp) -> Option<Arc<Session>> {
         let session = self.roster.lock().sessions.get(client_id).map(Arc::clone);
         session.filter(|session| !session.has_expired(now))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn parked_count(&self) -> usize {
+        self.roster.lock().expiring.len()
     }
 
     pub(crate) fn departed(&self, client_id: &ClientId) -> Option<Departed> {

@@ -242,6 +242,10 @@ impl Session {
         }
     }
 
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(&*self.state.read(), State::Ended)
+    }
+
     pub(crate) fn is_linked_to(&self, mailbox: &Arc<Mailbox>) -> bool {
         matches!(&*self.state.read(), State::Connected { mailbox: linked, .. } if Arc::ptr_eq(linked, mailbox))
     }
@@ -382,7 +386,7 @@ impl SessionGuard {
             return SubscribeOutcome::ScopeLimitReached;
         }
         // Ended by another connection of the same client: what comes too late must leave nothing behind.
-        if matches!(&*self.session.state.read(), State::Ended) {
+        if self.session.has_ended() {
             return SubscribeOutcome::Added;
         }
         let subscriber = Subscriber { session: Arc::clone(&self.session), options };
@@ -482,13 +486,23 @@ impl SessionGuard {
             let group = self.realm.tree.read().group(&filter);
             let Some(group) = group else { continue };
             let Some(_draining) = group.begin_to_drain() else { continue };
-            let waiting = self.broker.shared.persistence.queued(group.group_id, None, FETCHED_AT_ONCE).await?;
+            let group_id = group.group_id;
+            let counted = group.queued();
+            // What is counted is entered, and written when this is settled.
+            self.realm.journal.settled().await;
+            let waiting = self.broker.shared.persistence.queued(group_id, None, FETCHED_AT_ONCE).await?;
             if waiting.is_empty() {
+                // Counted and not there: nobody is to look for it again.
+                group.queue_down(counted);
                 continue;
             }
             let count = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
-            let group_id = group.group_id;
+            let session = Arc::clone(&self.session);
             let moves = move |keys: &Keys| {
+                // A session that has ended would take them with it.
+                if session.has_ended() {
+                    return Vec::new();
+                }
                 let mut writes = Vec::with_capacity(2 * waiting.len());
                 for delivery in waiting {
                     writes.extend(delivery.key.map(|key| Write::Unqueue(group_id, key)));
@@ -502,6 +516,9 @@ impl SessionGuard {
                 writes
             };
             self.realm.journal.write_keyed(moves).await?;
+            if self.session.has_ended() {
+                return Ok(0);
+            }
             group.queue_down(count);
             self.session.queued.fetch_add(count, Ordering::Relaxed);
             return Ok(count);

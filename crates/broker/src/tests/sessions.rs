@@ -358,3 +358,16 @@ async fn a_retained_message_that_is_not_kept_is_not_acknowledged() {
     assert!(house.broker.publish_durably(scope(1), &retained).await.is_ok());
     assert!(publisher.retained(&TopicName::parse("a").unwrap()).await.unwrap().is_some());
 }
+
+#[tokio::test]
+async fn a_client_that_comes_and_goes_leaves_one_trace() {
+    let house = House::open().await;
+    for secs in 0..10 {
+        drop(house.join(1, "c", false, 60 + secs).await);
+        house.clock.pass_secs(1);
+    }
+    let realm = house.broker.realm(scope(1));
+    assert_eq!(realm.parked_count(), 1);
+    drop(house.join(1, "c", true, 0).await);
+    assert_eq!(realm.parked_count(), 0);
+}

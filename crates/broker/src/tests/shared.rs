@@ -143,3 +143,38 @@ async fn groups_and_their_members_are_bounded() {
     guards.pop();
     assert_eq!(subscribe(&late, "$share/g/t", QOS1).await, SubscribeOutcome::Added);
 }
+
+#[tokio::test]
+async fn what_is_counted_and_not_there_is_looked_for_once() {
+    let house = House::open().await;
+    let publisher = house.connect(1, "p").await;
+    let lasting = house.join(1, "lasting", false, 600).await.guard;
+    subscribe(&lasting, "$share/g/t", QOS1).await;
+    drop(lasting);
+    publish(&publisher, &message("t")).await;
+    house.disk.contents.lock().queues.clear();
+    let mut lasting = house.join(1, "lasting", false, 600).await.guard;
+    assert!(lasting.mailbox().take_stored());
+    assert_eq!(fetch(&mut lasting).await, []);
+    assert!(!lasting.mailbox().take_stored());
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_takes_nothing_out_of_its_groups() {
+    let house = House::open().await;
+    let publisher = house.connect(1, "p").await;
+    let other = house.join(1, "other", false, 600).await.guard;
+    subscribe(&other, "$share/g/t", QOS1).await;
+    let mut ended = house.join(1, "ended", false, 600).await.guard;
+    subscribe(&ended, "$share/g/t", QOS1).await;
+    drop(other);
+    let subscriptions = ended.session().subscriptions();
+    drop(house.join(1, "ended", true, 600).await);
+    publish(&publisher, &message("t")).await;
+    // As if its task had looked at its subscriptions just before.
+    *ended.session().subscriptions.lock() = subscriptions;
+    assert_eq!(fetch(&mut ended).await, []);
+    ended.session().subscriptions.lock().clear();
+    let mut other = house.join(1, "other", false, 600).await.guard;
+    assert_eq!(fetch(&mut other).await.len(), 1);
+}
