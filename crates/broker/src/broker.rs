@@ -17,7 +17,7 @@ use gatehouse_domain::time::Clock;
 use parking_lot::RwLock;
 
 use crate::departed::Departed;
-use crate::journal::{Journal, Keys};
+use crate::journal::{Journal, Keys, receipt};
 use crate::mailbox::Mailbox;
 use crate::message::Message;
 use crate::persistence::{Loaded, Persistence, Unavailable, Write};
@@ -156,18 +156,17 @@ impl Broker {
         let wish = Wish { number: self.next_session(), session_id, now: self.shared.clock.now() };
         let entered = self.enter(scope, &connecting, &wish).ok_or(Unavailable::Throttled)?;
         let mut guard = SessionGuard::new(self.clone(), entered.realm, entered.session, &connecting);
-        if !entered.writes_pending {
-            return Ok(Connected { guard, session_present: entered.session_present, version: entered.version });
-        }
-        match entered.written.await.unwrap_or(Err(Unavailable::Store)) {
-            Ok(()) => Ok(Connected { guard, session_present: entered.session_present, version: entered.version }),
-            Err(error) => {
-                if !entered.session_present {
-                    guard.set_expiry(0);
-                }
-                Err(error)
+        let written = match entered.written {
+            None => Ok(()),
+            Some(written) => written.await.unwrap_or(Err(Unavailable::Store)),
+        };
+        if let Err(error) = written {
+            if !entered.session_present {
+                guard.set_expiry(0);
             }
+            return Err(error);
         }
+        Ok(Connected { guard, session_present: entered.session_present, version: entered.version })
     }
 
     /// Publishes a message that comes from no session of this broker, and waits for nothing. One copy goes to each
@@ -184,15 +183,10 @@ impl Broker {
     pub async fn publish_durably(&self, scope: Scope, message: &Arc<Message>) -> Result<Fanout, Unavailable> {
         let realm = if message.retain { Some(self.realm(scope)) } else { self.known_realm(scope) };
         let Some(realm) = realm else { return Ok(Fanout::default()) };
-        let (answer, answered) = tokio::sync::oneshot::channel();
-        let receipt = || -> crate::Done {
-            Box::new(move |outcome| {
-                let _nobody_waits = answer.send(outcome);
-            })
-        };
-        match realm.publish(None, message, false, receipt) {
+        let (done, receipt) = receipt();
+        match realm.publish(None, message, false, || done) {
             Published::Settled(fanout) => Ok(fanout),
-            Published::Pending(fanout) => answered.await.unwrap_or(Err(Unavailable::Store)).map(|()| fanout),
+            Published::Pending(fanout) => receipt.await.unwrap_or(Err(Unavailable::Store)).map(|()| fanout),
         }
     }
 

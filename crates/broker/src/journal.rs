@@ -26,6 +26,18 @@ const UNCLAIMED_MAX: usize = 100_000;
 /// Hears what became of an entry.
 pub type Done = Box<dyn FnOnce(Result<(), Unavailable>) + Send>;
 
+/// Where somebody waits for what becomes of an entry.
+pub(crate) type Receipt = oneshot::Receiver<Result<(), Unavailable>>;
+
+/// An entry's `done`, and where to wait for it.
+pub(crate) fn receipt() -> (Done, Receipt) {
+    let (answer, receipt) = oneshot::channel();
+    let done = move |outcome| {
+        let _nobody_waits = answer.send(outcome);
+    };
+    (Box::new(done), receipt)
+}
+
 struct Entry {
     writes: Vec<Write>,
     done: Option<Done>,
@@ -94,14 +106,14 @@ impl Journal {
 
     /// Writes, and waits until it is done.
     pub(crate) async fn write(self: &Arc<Self>, writes: Vec<Write>) -> Result<(), Unavailable> {
-        let (answer, answered) = oneshot::channel();
-        self.submit(
-            writes,
-            Box::new(move |outcome| {
-                let _nobody_waits = answer.send(outcome);
-            }),
-        );
-        answered.await.unwrap_or(Err(Unavailable::Store))
+        self.entered(writes).await.unwrap_or(Err(Unavailable::Store))
+    }
+
+    /// Enters changes; answers where it will be told what became of them.
+    pub(crate) fn entered(self: &Arc<Self>, writes: Vec<Write>) -> Receipt {
+        let (done, receipt) = receipt();
+        self.submit(writes, done);
+        receipt
     }
 
     /// As [`write`](Self::write), with keys as in [`submit_keyed`](Self::submit_keyed).
@@ -109,14 +121,9 @@ impl Journal {
         self: &Arc<Self>,
         writes: impl FnOnce(&Keys) -> Vec<Write>,
     ) -> Result<(), Unavailable> {
-        let (answer, answered) = oneshot::channel();
-        self.submit_keyed(
-            writes,
-            Box::new(move |outcome| {
-                let _nobody_waits = answer.send(outcome);
-            }),
-        );
-        answered.await.unwrap_or(Err(Unavailable::Store))
+        let (done, receipt) = receipt();
+        self.submit_keyed(writes, done);
+        receipt.await.unwrap_or(Err(Unavailable::Store))
     }
 
     /// Waits until everything entered so far is settled.

@@ -320,6 +320,6 @@ fn delivery(queued: QueuedMessage) -> Delivery {
     Delivery { message, qos: Qos::AtLeastOnce, retain: is_retained, key: Some(queued.key), direct: None }
 }
 
-const fn qos(number: u8) -> Qos {
+pub(crate) const fn qos(number: u8) -> Qos {
     if number == 0 { Qos::AtMostOnce } else { Qos::AtLeastOnce }
 }

@@ -17,14 +17,13 @@ use gatehouse_domain::topic::{TopicFilter, TopicName};
 use gatehouse_mqtt::Qos;
 use gatehouse_store::{ParkedRecord, SessionRecord, SubscriptionRecord};
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::oneshot;
 
 use crate::broker::{Connecting, Fanout, Published};
 use crate::departed::{Departed, DepartedClients};
-use crate::journal::{Done, Journal, Keys};
+use crate::journal::{Done, Journal, Keys, Receipt};
 use crate::mailbox::{CloseReason, Mailbox, Pushed};
 use crate::message::{Delivery, Message};
-use crate::persistence::{Unavailable, Write};
+use crate::persistence::{Unavailable, Write, qos};
 use crate::session::{Session, State, SubscriptionOptions, end_of_group, trim};
 use crate::shared::{Given, Group};
 use crate::tree::{Subscriber, Tree};
@@ -75,9 +74,8 @@ pub(crate) struct Entered {
     pub(crate) session: Arc<Session>,
     pub(crate) session_present: bool,
     pub(crate) version: u64,
-    /// Whether `written` is to be waited for.
-    pub(crate) writes_pending: bool,
-    pub(crate) written: oneshot::Receiver<Result<(), Unavailable>>,
+    /// Tells when what outlives the connection is written, if anything does.
+    pub(crate) written: Option<Receipt>,
 }
 
 impl Realm {
@@ -101,9 +99,11 @@ impl Realm {
             roster.expiring.insert((*expires_at, session.client_id().clone()));
         }
         for record in subscriptions {
-            let qos = if record.qos == 0 { Qos::AtMostOnce } else { Qos::AtLeastOnce };
-            let options =
-                SubscriptionOptions { qos, no_local: record.no_local, retain_as_published: record.retain_as_published };
+            let options = SubscriptionOptions {
+                qos: qos(record.qos),
+                no_local: record.no_local,
+                retain_as_published: record.retain_as_published,
+            };
             session.subscriptions.lock().push((record.filter.clone(), options));
             self.subscriptions.fetch_add(1, Ordering::Relaxed);
             // Groups with members like this one were taken back before.
@@ -182,22 +182,14 @@ impl Realm {
                 session
             }
         };
-        let writes_pending = !writes.is_empty() || !endings.is_empty();
-        let (answer, written) = oneshot::channel();
+        let is_written = !writes.is_empty() || !endings.is_empty();
         if !endings.is_empty() {
             // Tried until it is done, whatever becomes of the new session: memory has forgotten the former one.
             realm.journal.note(endings);
         }
-        if writes_pending {
-            realm.journal.submit(
-                writes,
-                Box::new(move |outcome| {
-                    let _nobody_waits = answer.send(outcome);
-                }),
-            );
-        }
+        let written = is_written.then(|| realm.journal.entered(writes));
         drop(roster);
-        Some(Entered { realm: Arc::clone(realm), session, session_present, version, writes_pending, written })
+        Some(Entered { realm: Arc::clone(realm), session, session_present, version, written })
     }
 
     /// AWS takes one CONNECT a second of a client id: two devices that share one must not keep each other, and the
@@ -261,9 +253,7 @@ impl Realm {
                 self.journal.note(vec![Write::ParkSession { session_id, expiry_secs, parked: Box::new(parked) }]);
             }
             None => {
-                let connected_at = session.connected_at();
-                let departed = Departed { connected_at, disconnected_at: now, reason, version: session.version() };
-                roster.departed.remember(session.client_id().clone(), departed);
+                roster.departed.remember(session.client_id().clone(), session.departed(now, reason));
                 self.remove(&mut roster, session);
             }
         }
@@ -316,13 +306,7 @@ impl Realm {
         if clean_session {
             if session.is_connected() {
                 // The connection will find no session to leave.
-                let reason = DisconnectReason::ApiInitiated;
-                let departed = Departed {
-                    connected_at: session.connected_at(),
-                    disconnected_at: now,
-                    reason,
-                    version: session.version(),
-                };
+                let departed = session.departed(now, DisconnectReason::ApiInitiated);
                 roster.departed.remember(client_id.clone(), departed);
             }
             self.remove(&mut roster, &session);

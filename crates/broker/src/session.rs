@@ -18,6 +18,7 @@ use gatehouse_store::SubscriptionRecord;
 use parking_lot::{Mutex, RwLock};
 
 use crate::broker::{Broker, Connecting, Published};
+use crate::departed::Departed;
 use crate::journal::{Done, Keys};
 use crate::mailbox::{CloseReason, Mailbox, Offered, Pushed};
 use crate::message::{Delivery, Message};
@@ -214,6 +215,11 @@ impl Session {
 
     pub(crate) fn connected_at(&self) -> Timestamp {
         Timestamp::from_millis(self.connected_at_ms.load(Ordering::Relaxed))
+    }
+
+    /// The client as it is remembered when it is gone.
+    pub(crate) fn departed(&self, now: Timestamp, reason: DisconnectReason) -> Departed {
+        Departed { connected_at: self.connected_at(), disconnected_at: now, reason, version: self.version() }
     }
 
     /// Counts the connections of the client id.
