@@ -17,12 +17,13 @@ use gatehouse_domain::time::Clock;
 use parking_lot::RwLock;
 
 use crate::departed::Departed;
+use crate::guard::SessionGuard;
 use crate::journal::{Journal, Keys, receipt};
 use crate::mailbox::Mailbox;
 use crate::message::Message;
 use crate::persistence::{Loaded, Persistence, Unavailable, Write};
 use crate::realm::{Realm, Wish};
-use crate::session::{ConnectionInfo, Session, SessionGuard};
+use crate::session::{ConnectionInfo, Session};
 
 /// How often the broker looks for what has expired.
 const SWEEP: Duration = Duration::from_secs(5);

@@ -19,6 +19,7 @@ mod departed;
 mod direct;
 #[cfg(test)]
 mod fake;
+mod guard;
 mod journal;
 mod mailbox;
 mod message;
@@ -33,8 +34,9 @@ mod tree;
 pub use broker::{Broker, Connected, Connecting, Fanout, Published, Random};
 pub use departed::Departed;
 pub use direct::{Confirmation, Direct};
+pub use guard::SessionGuard;
 pub use journal::Done;
 pub use mailbox::{CloseReason, Interest, Mailbox, Pushed, QueueRoom, Receipt};
 pub use message::{Delivery, Lifetime, Message};
 pub use persistence::{Kept, KeptGroup, Loaded, Pending, Persistence, Unavailable, Write};
-pub use session::{ConnectionInfo, Session, SessionGuard, SubscribeOutcome, SubscriptionOptions};
+pub use session::{ConnectionInfo, Session, SubscribeOutcome, SubscriptionOptions};

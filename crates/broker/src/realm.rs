@@ -20,11 +20,12 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::broker::{Connecting, Fanout, Published};
 use crate::departed::{Departed, DepartedClients};
+use crate::guard::{end_of_group, trim};
 use crate::journal::{Done, Journal, Keys, Receipt};
 use crate::mailbox::{CloseReason, Mailbox, Pushed};
 use crate::message::{Delivery, Message};
 use crate::persistence::{Unavailable, Write, qos};
-use crate::session::{Session, State, SubscriptionOptions, end_of_group, trim};
+use crate::session::{Session, State, SubscriptionOptions};
 use crate::shared::{Given, Group};
 use crate::tree::{Subscriber, Tree};
 
