@@ -124,8 +124,7 @@ impl Realm {
         Some(Write::PutGroup { group_id: group.group_id, scope: self.scope, filter: filter.clone() })
     }
 
-    /// Gives the client its session: the one it had, or a new one.
-    /// Nothing when the client id connects too often, or when there are as many sessions, connected or not, as there may
+    /// Gives the client its session: the one it had, or a new one. Nothing when the client id connects too often, or when there are as many sessions, connected or not, as there may
     /// be connections.
     pub(crate) fn enter(realm: &Arc<Self>, connecting: &Connecting, wish: &Wish) -> Option<Entered> {
         let mut roster = realm.roster.lock();
@@ -166,22 +165,7 @@ impl Realm {
                 }
                 session
             }
-            None => {
-                let session = Arc::new(Session::new(wish.number, wish.session_id, connecting, version));
-                if let Some(session_id) = wish.session_id {
-                    writes.push(Write::CreateSession(Box::new(SessionRecord {
-                        session_id,
-                        scope: realm.scope,
-                        client_id: connecting.client_id.clone(),
-                        protocol_level: connecting.protocol_level,
-                        expiry_secs: connecting.expiry_secs,
-                        created_at: wish.now,
-                        parked: None,
-                    })));
-                }
-                roster.sessions.insert(connecting.client_id.clone(), Arc::clone(&session));
-                session
-            }
+            None => realm.begin(&mut roster, connecting, wish, version, &mut writes),
         };
         let is_written = !writes.is_empty() || !endings.is_empty();
         if !endings.is_empty() {
@@ -191,6 +175,31 @@ impl Realm {
         let written = is_written.then(|| realm.journal.entered(writes));
         drop(roster);
         Some(Entered { realm: Arc::clone(realm), session, session_present, version, written })
+    }
+
+    /// Begins a new session of a client that has none.
+    fn begin(
+        &self,
+        roster: &mut Roster,
+        connecting: &Connecting,
+        wish: &Wish,
+        version: u64,
+        writes: &mut Vec<Write>,
+    ) -> Arc<Session> {
+        let session = Arc::new(Session::new(wish.number, wish.session_id, connecting, version));
+        if let Some(session_id) = wish.session_id {
+            writes.push(Write::CreateSession(Box::new(SessionRecord {
+                session_id,
+                scope: self.scope,
+                client_id: connecting.client_id.clone(),
+                protocol_level: connecting.protocol_level,
+                expiry_secs: connecting.expiry_secs,
+                created_at: wish.now,
+                parked: None,
+            })));
+        }
+        roster.sessions.insert(connecting.client_id.clone(), Arc::clone(&session));
+        session
     }
 
     /// AWS takes one CONNECT a second of a client id: two devices that share one must not keep each other, and the
