@@ -175,8 +175,11 @@ impl Entry {
             Ok(()) => Ok(bundle),
             Err(refusal) => Err(BundleError::NotValid { path: self.files.certificate.clone(), refusal }),
         });
-        // As they looked before they were read: what is written meanwhile is read next time.
-        *seen = found;
+        // As they looked before they were read: what is written meanwhile is read next time. What was refused for a reason
+        // that may pass, such as a notBefore that is still to come, is read again.
+        if !matches!(outcome, Err(BundleError::NotValid { .. } | BundleError::Io { .. })) {
+            *seen = found;
+        }
         match outcome {
             Ok(bundle) => {
                 self.served.store(Arc::new(bundle));
@@ -184,8 +187,11 @@ impl Entry {
                 Some(Reloaded::Replaced(arn.clone()))
             }
             Err(error) => {
-                self.problem.store(Some(Arc::new(error.to_string())));
-                Some(Reloaded::Refused(arn.clone(), error))
+                let text = error.to_string();
+                // Told once, not at every look.
+                let is_known = self.problem.load().as_deref() == Some(&text);
+                self.problem.store(Some(Arc::new(text)));
+                (!is_known).then(|| Reloaded::Refused(arn.clone(), error))
             }
         }
     }

@@ -8,10 +8,11 @@ use aws_sdk_sts::Client;
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
 use aws_sdk_sts::config::{BehaviorVersion, Config, Region};
-use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata as _, SdkError};
+use aws_sdk_sts::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_async::time::TimeSource;
 use gatehouse_domain::credentials::{CredentialRefusal, session_name};
+use gatehouse_domain::limits;
 use gatehouse_domain::policy::CredentialDevice;
 use gatehouse_domain::time::{Clock, Timestamp};
 use gatehouse_store::RoleAliasRecord;
@@ -128,6 +129,29 @@ fn refusal(error: &SdkError<AssumeRoleError>) -> CredentialError {
         Some((Some("ValidationError"), Some(message))) if message.contains("MaxSessionDuration") => {
             CredentialError::Refused(CredentialRefusal::Duration)
         }
-        _ => CredentialError::Failed(format!("the token service: {}", DisplayErrorContext(error))),
+        _ => CredentialError::Failed(told(error)),
     }
+}
+
+/// What went wrong, without the service's answer: that may hold the very credentials, or whatever a proxy makes up.
+fn told(error: &SdkError<AssumeRoleError>) -> String {
+    let mut text = format!("the token service: {error}");
+    if let Some(status) = error.raw_response().map(|response| response.status()) {
+        text.push_str(&format!(", HTTP {status}"));
+    }
+    if let Some(refused) = error.as_service_error() {
+        for part in [refused.code(), refused.message()].into_iter().flatten() {
+            text.push_str(", ");
+            text.extend(part.chars().take(limits::LOGGED_CHARACTERS));
+        }
+    }
+    // The cause of a failed call, not of an answer that could not be read.
+    if let SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) = error {
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            text.push_str(&format!(": {cause}"));
+            source = cause.source();
+        }
+    }
+    text
 }

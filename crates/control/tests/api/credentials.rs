@@ -280,3 +280,19 @@ async fn a_token_service_that_is_not_there_is_unavailable() {
     assert!(matches!(failed, CredentialError::Failed(_)), "{failed}");
     assert_eq!(failed.refusal().status(), 503);
 }
+
+#[tokio::test]
+async fn what_a_token_service_answered_is_told_to_nobody() {
+    let given = r#"<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIATHEIRS</AccessKeyId>
+        <SecretAccessKey>their/secret</SecretAccessKey><SessionToken>their/token</SessionToken>
+        <Expiration>soon</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"#;
+    let page = format!("<html>{}</html>", "x".repeat(60_000));
+    let service = token_service(vec![(200, given.to_owned()), (502, page)]).await;
+    for status in ["200", "502"] {
+        let failed = service.provider.issue(&role_alias(), &device(UNKNOWN_ID, None), NOW).await.unwrap_err();
+        for text in [failed.to_string(), format!("{failed:?}")] {
+            assert!(text.contains(status), "{text}");
+            assert!(!text.contains("their/") && text.len() < 1_000, "{text}");
+        }
+    }
+}

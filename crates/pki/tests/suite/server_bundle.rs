@@ -231,6 +231,17 @@ fn a_replacement_is_served_when_it_serves() {
     write(folder, &chain, &key.serialize_pem());
     assert!(matches!(bundles.reload(NOW).as_slice(), [Reloaded::Refused(..)]));
     assert_eq!(served(), second);
+
+    // One whose time is still to come is served when it has come, though nobody touches the files.
+    let mut early = params(&["mqtt.example.com"]);
+    early.not_before = date_time_ymd(2027, 6, 1);
+    let (chain, key) = self_signed(&early);
+    write(folder, &chain, &key.serialize_pem());
+    assert!(matches!(bundles.reload(NOW).as_slice(), [Reloaded::Refused(..)]));
+    assert!(bundles.reload(NOW).is_empty(), "said once");
+    let in_time = NOW.plus_millis(300 * 24 * 3_600_000);
+    assert!(matches!(bundles.reload(in_time).as_slice(), [Reloaded::Replaced(..)]));
+    assert_ne!(served(), second);
 }
 
 #[test]
