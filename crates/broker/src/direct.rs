@@ -13,6 +13,8 @@ pub enum Confirmation {
     Done,
     /// The client may not receive it.
     NotAuthorized,
+    /// The client answered that it does not want it.
+    Refused,
     /// The client does not take messages as large.
     TooLarge,
 }

@@ -199,6 +199,11 @@ impl SessionGuard {
         self.realm.publish(Some(self.session.number), message, in_line, receipt)
     }
 
+    /// Calls `settled` when all that was published before is settled.
+    pub fn after_publishes(&self, settled: Done) {
+        self.realm.journal.submit(Vec::new(), settled);
+    }
+
     /// The next messages that wait in the store, a few at a time; none when there are no more.
     ///
     /// # Errors

@@ -109,6 +109,13 @@ pub const IN_FLIGHT: u16 = 100;
 pub const TOPIC_ALIASES: u16 = 8;
 /// Message Expiry Interval, in seconds; longer ones count as this.
 pub const MESSAGE_EXPIRY_SECS: u32 = 604_800;
+
+/// The Message Expiry Interval in force for the one that was asked for, in seconds: 0 counts as 1.
+#[must_use]
+pub fn message_expiry_secs(asked: u32) -> u32 {
+    asked.clamp(1, MESSAGE_EXPIRY_SECS)
+}
+
 /// Content Type of a message, in bytes.
 pub const CONTENT_TYPE_BYTES: usize = 256;
 /// Correlation Data of a message, in bytes.

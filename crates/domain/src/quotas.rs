@@ -107,6 +107,12 @@ impl Pace {
         }
     }
 
+    /// Whether one more would be let through.
+    #[must_use]
+    pub fn has_room(&self, now: Timestamp, rate: u32) -> bool {
+        advanced(self.0, now, rate, 1).is_some()
+    }
+
     /// Lets `count` through in any case; answers for how many milliseconds nothing more should follow.
     pub fn spend(&mut self, now: Timestamp, rate: u32, count: u32) -> u64 {
         if rate == 0 {

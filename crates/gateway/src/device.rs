@@ -215,6 +215,7 @@ impl Gateway {
             is_window_full: false,
             followed: Vec::new(),
             receipts_awaited: 0,
+            refusals_in_line: Vec::new(),
             rates,
             pace: SessionPace::default(),
             _place: place,

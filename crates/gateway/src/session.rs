@@ -72,6 +72,8 @@ pub(crate) struct Session {
     pub(crate) followed: Vec<(PacketId, Followed)>,
     /// Publishes of the device that are being written down: how many receipts are still to come.
     pub(crate) receipts_awaited: usize,
+    /// Refusals that wait for their turn behind receipts.
+    pub(crate) refusals_in_line: Vec<(PacketId, ReasonCode, String)>,
     /// What the scope is held to.
     pub(crate) rates: Arc<ScopeRates>,
     pub(crate) pace: SessionPace,
@@ -146,6 +148,10 @@ impl End {
             Self::Disconnected { .. } => DisconnectReason::ClientInitiated,
             Self::Lost => DisconnectReason::ConnectionLost,
             Self::Silent => DisconnectReason::KeepAliveTimeout,
+            Self::Refused(Refusal::RegistryUnavailable)
+            | Self::Closed(CloseReason::Refused(Refusal::RegistryUnavailable))
+            | Self::Broke { reason: ReasonCode::UnspecifiedError, .. } => DisconnectReason::ServerError,
+            Self::Broke { reason: ReasonCode::MaximumConnectTime, .. } => DisconnectReason::WebSocketTtl,
             Self::Broke { reason: ReasonCode::NotAuthorized, .. }
             | Self::Refused(_)
             | Self::Closed(CloseReason::Refused(_)) => DisconnectReason::AuthError,

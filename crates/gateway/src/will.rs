@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gatehouse_broker::{CloseReason, Message};
+use gatehouse_domain::limits::message_expiry_secs;
+use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::topic::{TopicName, may_publish};
 use gatehouse_mqtt::{MessageProperties, Qos, packet};
 
@@ -31,7 +33,10 @@ impl Will {
             payload: Bytes::copy_from_slice(&will.payload),
             qos: will.qos.min(Qos::AtLeastOnce),
             retain: will.retain,
-            properties: will.properties.detached(),
+            properties: MessageProperties {
+                message_expiry_interval: will.properties.message_expiry_interval.map(message_expiry_secs),
+                ..will.properties.detached()
+            },
         })
     }
 }
@@ -42,6 +47,9 @@ impl Session {
     pub(crate) async fn publish_will(&mut self, end: &End) {
         let speaks = match end {
             End::Disconnected { with_will } => *with_will,
+            // Nothing stands against the device, as far as is known.
+            End::Refused(Refusal::RegistryUnavailable)
+            | End::Closed(CloseReason::Refused(Refusal::RegistryUnavailable)) => true,
             End::Refused(_) | End::Closed(CloseReason::Refused(_) | CloseReason::Deleted { prevent_will: true }) => {
                 false
             }
@@ -49,13 +57,19 @@ impl Session {
         };
         let Some(will) = self.will.take().filter(|_| speaks) else { return };
         // The device may have gone just before it was cut, and its permissions may have changed since CONNECT.
-        if matches!(self.mailbox.close_reason(), Some(CloseReason::Refused(_))) || self.refresh().await.is_err() {
+        let is_cut =
+            |reason| matches!(reason, CloseReason::Refused(refusal) if refusal != Refusal::RegistryUnavailable);
+        if self.mailbox.close_reason().is_some_and(is_cut) || self.refresh().await.is_err() {
             return;
         }
         let now = self.shared.clock.now();
         if self.authorization.publish(now, &will.topic).is_err()
             || (will.retain && self.authorization.retain_publish(now, &will.topic).is_err())
         {
+            return;
+        }
+        if !self.rates.may_publish(now) || (will.retain && !self.rates.may_retain(&will.topic, now)) {
+            self.shared.metrics.throttled("Publish-In");
             return;
         }
         let Will { topic, payload, qos, retain, properties } = *will;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gatehouse_broker::{Confirmation, Delivery, Lifetime};
 use gatehouse_domain::refusal::Refusal;
-use gatehouse_mqtt::{Outbound, OutboundMessage, PacketId};
+use gatehouse_mqtt::{Outbound, OutboundMessage, PacketId, ReasonCode};
 
 use tokio::time::Instant;
 
@@ -62,10 +62,11 @@ impl Session {
     }
 
     /// The device has a message, or must never get it.
-    pub(super) fn acknowledge(&mut self, packet_id: PacketId) {
+    pub(super) fn acknowledge(&mut self, packet_id: PacketId, reason: ReasonCode) {
         if let Some(at) = self.followed.iter().position(|(in_flight, _)| *in_flight == packet_id) {
             match self.followed.swap_remove(at).1 {
                 Followed::Stored(key) => self.guard.acknowledge(key),
+                Followed::Direct(direct) if reason.is_refusal() => direct.tell(Confirmation::Refused),
                 Followed::Direct(direct) => direct.tell(Confirmation::Done),
             }
         }
@@ -76,6 +77,9 @@ impl Session {
     pub(super) async fn deliver_pending(&mut self) -> Result<(), End> {
         self.is_window_full = false;
         while self.outbound.len() < WRITE_BYTES && self.pace.delivers_at.is_none() {
+            if !self.may_deliver() {
+                break;
+            }
             let Some(delivery) = self.pending.pop_front() else {
                 self.pending = VecDeque::new();
                 break;
@@ -83,11 +87,21 @@ impl Session {
             self.refresh().await?;
             if !self.deliver(&delivery) {
                 self.pending.push_front(delivery);
-                self.is_window_full = self.pace.delivers_at.is_none();
+                self.is_window_full = true;
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Whether the connection's rate lets another message through now; if not, when to ask again is noted.
+    fn may_deliver(&mut self) -> bool {
+        let rate = self.rates.quotas.connection_delivery_rate;
+        let has_room = self.pace.deliveries.has_room(self.shared.clock.now(), rate);
+        if !has_room && !self.pending.is_empty() {
+            self.pace.delivers_at = Some(Instant::now() + DELIVERY_PAUSE);
+        }
+        has_room
     }
 
     /// Gathers all that waits for the device, as far as its window goes: the server stops.
@@ -133,11 +147,6 @@ impl Session {
             Lifetime::Secs(secs) => Some(secs),
             Lifetime::Unlimited => None,
         };
-        let rate = self.rates.quotas.connection_delivery_rate;
-        if !self.pace.deliveries.take(now, rate, 1) {
-            self.pace.delivers_at = Some(Instant::now() + DELIVERY_PAUSE);
-            return Sent::Later;
-        }
         if self.authorization.receive(now, &message.topic).is_err() {
             self.shared.metrics.withheld.inc();
             return Sent::Withheld;
@@ -151,6 +160,7 @@ impl Session {
         };
         match self.connection.deliver(&outbound, delivery.qos, &mut self.outbound) {
             Outbound::Sent(packet_id) => {
+                self.pace.deliveries.spend(now, self.rates.quotas.connection_delivery_rate, 1);
                 if let Some(counter) = self.shared.metrics.sent.get(usize::from(delivery.qos.value())) {
                     counter.inc();
                 }

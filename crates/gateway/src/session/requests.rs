@@ -42,8 +42,8 @@ impl Session {
                 encode_pingresp(&mut self.outbound);
                 Ok(())
             }
-            Received::Acknowledged { packet_id, .. } => {
-                self.acknowledge(packet_id);
+            Received::Acknowledged { packet_id, reason } => {
+                self.acknowledge(packet_id, reason);
                 self.deliver_pending().await
             }
             Received::Stray => Ok(()),
@@ -59,11 +59,14 @@ impl Session {
         if let Some(counter) = self.shared.metrics.received.get(usize::from(qos.value())) {
             counter.inc();
         }
-        if !self.is_within_rates() {
+        let now = self.shared.clock.now();
+        if !self.pace.publishes.take(now, self.rates.quotas.connection_publish_rate, 1) {
             return self.discard(&publish, "Publish-In");
         }
         match self.may_publish(&publish) {
-            Ok((_, topic)) if publish.retain && !self.rates.may_retain(&topic, self.shared.clock.now()) => {
+            // The account's rate is for those who may publish.
+            Ok(_) if !self.rates.may_publish(now) => self.discard(&publish, "Publish-In"),
+            Ok((_, topic)) if publish.retain && !self.rates.may_retain(&topic, now) => {
                 self.discard(&publish, "PublishRetained")
             }
             Ok((authorized, topic)) => {
@@ -77,17 +80,12 @@ impl Session {
         }
     }
 
-    fn is_within_rates(&mut self) -> bool {
-        let now = self.shared.clock.now();
-        self.pace.publishes.take(now, self.rates.quotas.connection_publish_rate, 1) && self.rates.may_publish(now)
-    }
-
     /// A publish beyond the rates is discarded; the connection goes on. In MQTT 5 the device hears of it.
     fn discard(&mut self, publish: &InboundPublish, operation: &'static str) -> Result<(), End> {
         let text = "too many messages a second are published or retained: the message is discarded";
         self.shared.metrics.throttled(operation);
         if let Some(packet_id) = publish.delivery.packet_id() {
-            self.answer_publish(packet_id, ReasonCode::QuotaExceeded, text);
+            self.answer_in_line(packet_id, ReasonCode::QuotaExceeded, text.to_owned());
         }
         Ok(())
     }
@@ -159,6 +157,11 @@ impl Session {
         }
         for (packet_id, outcome) in self.mailbox.take_receipts() {
             self.receipts_awaited = self.receipts_awaited.saturating_sub(1);
+            if let Some(at) = self.refusals_in_line.iter().position(|(refused, ..)| *refused == packet_id) {
+                let (_, reason, text) = self.refusals_in_line.swap_remove(at);
+                self.answer_publish(packet_id, reason, &text);
+                continue;
+            }
             match outcome {
                 Ok(()) => self.answer_publish(packet_id, ReasonCode::Success, ""),
                 Err(unavailable) => {
@@ -167,7 +170,7 @@ impl Session {
                         Unavailable::RetainedLimit => ReasonCode::QuotaExceeded,
                     };
                     let text = format!("{unavailable}: publish it again later");
-                    self.refuse_publish(Delivery::AtLeastOnce(packet_id), reason, text)?;
+                    self.tell_unkept(packet_id, reason, text)?;
                 }
             }
         }
@@ -179,11 +182,31 @@ impl Session {
     fn refuse_publish(&mut self, delivery: Delivery, reason: ReasonCode, text: String) -> Result<(), End> {
         match delivery.packet_id().filter(|_| self.connection.version() == Version::V5) {
             Some(packet_id) => {
-                self.answer_publish(packet_id, reason, &text);
+                self.answer_in_line(packet_id, reason, text);
                 Ok(())
             }
             None => Err(End::Broke { reason, text }),
         }
+    }
+
+    /// A publish that could not be kept, whose turn it is.
+    fn tell_unkept(&mut self, packet_id: PacketId, reason: ReasonCode, text: String) -> Result<(), End> {
+        if self.connection.version() == Version::V311 {
+            return Err(End::Broke { reason, text });
+        }
+        self.answer_publish(packet_id, reason, &text);
+        Ok(())
+    }
+
+    /// Answers behind the receipts that are still to come ([MQTT-4.6.0-2]).
+    fn answer_in_line(&mut self, packet_id: PacketId, reason: ReasonCode, text: String) {
+        if self.receipts_awaited == 0 {
+            return self.answer_publish(packet_id, reason, &text);
+        }
+        self.refusals_in_line.push((packet_id, reason, text));
+        self.receipts_awaited += 1;
+        let mailbox = Arc::clone(&self.mailbox);
+        self.guard.after_publishes(Box::new(move |_settled| mailbox.put_receipt((packet_id, Ok(())))));
     }
 
     fn answer_publish(&mut self, packet_id: PacketId, reason: ReasonCode, text: &str) {

@@ -127,8 +127,10 @@ impl Session {
                 (Some(_), Ok(_)) => ReasonCode::NoSubscriptionExisted,
             })
             .collect();
-        if !known.is_empty() {
-            let topics: Vec<&str> = known.iter().map(TopicFilter::as_str).collect();
+        let gone = outcomes.as_ref().map_or(&[][..], Vec::as_slice).iter();
+        let topics: Vec<&str> =
+            known.iter().zip(gone).filter(|(_, gone)| **gone).map(|(filter, _)| filter.as_str()).collect();
+        if !topics.is_empty() {
             self.lifecycle.unsubscribed(&topics, self.shared.clock.now());
         }
         let answer = self.connection.unsuback(packet_id, reasons, &text);

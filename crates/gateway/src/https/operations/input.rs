@@ -75,13 +75,6 @@ pub(super) fn token(last: &str) -> String {
     URL_SAFE_NO_PAD.encode(last)
 }
 
-pub(super) fn expiry_secs(text: &str) -> Result<u32, Failure> {
-    let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    digits.and_then(|digits| digits.parse().ok()).ok_or_else(|| {
-        Failure::invalid(format!("messageExpiry must be a whole number of seconds, at most {}", u32::MAX))
-    })
-}
-
 fn bounded(text: &str, name: &str, limit_bytes: usize) -> Result<Utf8Bytes, Failure> {
     if text.len() > limit_bytes {
         return Err(Failure::invalid(format!("{name} has more than {limit_bytes} bytes")));

@@ -7,7 +7,7 @@ use gatehouse_domain::limits;
 use gatehouse_domain::topic::{TopicName, may_publish};
 use gatehouse_mqtt::{MessageProperties, Qos};
 
-use super::input::{expiry_secs, properties, truth};
+use super::input::{number, properties, truth};
 use super::{Call, DATA, Operation, Running};
 use crate::authorization::{Authorized, Publish};
 use crate::https::answer::{Code, Failure, Reply};
@@ -105,7 +105,7 @@ fn read(call: &mut Call<'_>) -> Result<Input, Failure> {
         Some(_) => return Err(Failure::invalid("qos must be 0 or 1")),
     };
     let retain = truth(call, "retain")?;
-    let message_expiry_interval = call.query.take("messageExpiry")?.map(|text| expiry_secs(&text)).transpose()?;
+    let message_expiry_interval = number(call, "messageExpiry", 0..=u32::MAX)?.map(limits::message_expiry_secs);
     let properties = MessageProperties { message_expiry_interval, ..properties(call)? };
     call.query.finish()?;
     Ok(Input { topic, qos, retain, properties })

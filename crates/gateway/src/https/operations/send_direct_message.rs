@@ -83,6 +83,10 @@ async fn send(mut call: Call<'_>) -> Result<Reply, Failure> {
             Code::Forbidden,
             format!("no policy allows client {} to receive messages of this topic (iot:Receive)", input.client_id),
         )),
+        Ok(Ok(Confirmation::Refused)) => Err(Failure::new(
+            Code::GatewayTimeout,
+            format!("client {} answered that it does not take the message", input.client_id),
+        )),
         Ok(Ok(Confirmation::TooLarge)) => Err(Failure::new(
             Code::RequestEntityTooLarge,
             format!("the message is larger than client {} takes", input.client_id),
