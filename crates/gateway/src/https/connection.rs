@@ -107,6 +107,12 @@ impl Connection {
         self.known
     }
 
+    /// What a peer hears that has not shown who it is: it holds a place of those on their way, and keeps none by asking
+    /// again.
+    pub(super) fn unless_in(&self, failure: Failure) -> Failure {
+        if self.arrival.lock().is_some() { failure.closing() } else { failure }
+    }
+
     /// The peer has shown who it is, and counts among the arrivals of its address no more.
     pub(super) fn is_in(&self) {
         drop(self.arrival.lock().take());

@@ -49,11 +49,10 @@ impl Connection {
         let body_bytes_max =
             route.as_ref().map_or(limits::PAYLOAD_BYTES, |Route { operation, .. }| operation.body_bytes_max);
         let body = self.gateway.bodies.read(body, body_bytes_max).await?;
-        // Until it is in, a connection holds a place of those on their way: nobody keeps one by asking again.
         let verified = self.gateway.verifier.verify(claim, head, &body.bytes).await;
-        let caller = verified.map_err(|error| self.unverified(&error).closing())?;
+        let caller = verified.map_err(|error| self.unless_in(self.unverified(&error)))?;
         let endpoint = self.gateway.admission.endpoints.of_caller(self.known.sni.as_deref(), caller.scope()).await;
-        let endpoint = endpoint.map_err(|refusal| self.refuse_stranger(refusal).closing())?;
+        let endpoint = endpoint.map_err(|refusal| self.unless_in(self.refuse_stranger(refusal)))?;
         self.is_in();
         // The signature stands for the path in this form: another one could be led to another topic.
         if normalised_path(head.uri.path()) != head.uri.path() {

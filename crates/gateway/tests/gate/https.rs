@@ -263,3 +263,19 @@ async fn a_stop_ends_every_kind_of_connection() {
     assert!(idle.is_closed().await);
     assert!(signed.is_closed().await);
 }
+
+#[tokio::test]
+async fn a_stranger_on_its_way_keeps_no_place_by_asking_again() {
+    let gate = Gate::open().await;
+    let key = gate.access_key(None, None).await;
+    let good = gate.signature(&key, &Method::POST, "/topics/a", "x");
+    let wrong = gate.signature_of((&key.record.access_key_id, "guessed", None), &Method::POST, "/topics/a", "x");
+    let mut stranger = gate.signed().await;
+    assert_eq!(stranger.ask("POST", "/topics/a", &wrong, "x").await.unwrap().status, 403);
+    assert!(stranger.is_closed().await);
+    // Who is known is told, and stays.
+    let mut known = gate.signed().await;
+    for (signature, status) in [(&good, 200), (&wrong, 403), (&good, 200)] {
+        assert_eq!(known.ask("POST", "/topics/a", signature, "x").await.unwrap().status, status);
+    }
+}

@@ -98,7 +98,8 @@ async fn subscriptions_are_told_as_they_were_written() {
     assert_eq!(topic, "$aws/events/subscriptions/subscribed/dev");
     assert_eq!((&subscribed["eventType"], &subscribed["topics"]), (&json!("subscribed"), &json!(["a/+", "b/#"])));
     client.try_subscribe(&["$mine"]).await;
-    client.unsubscribe(&["a/+"]).await;
+    client.unsubscribe(&["never/subscribed"]).await;
+    client.unsubscribe(&["a/+", "nor/this"]).await;
     let (topic, unsubscribed) = event(&mut watcher).await;
     assert_eq!(topic, "$aws/events/subscriptions/unsubscribed/dev");
     assert_eq!(unsubscribed["topics"], json!(["a/+"]));

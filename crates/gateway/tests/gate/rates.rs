@@ -1,10 +1,10 @@
 //! Quotas: what connections and accounts are held to, and how they learn of it.
 
 use gatehouse_domain::quotas::Quotas;
-use gatehouse_mqtt::packet::Publish;
-use gatehouse_mqtt::{Delivery, Packet, Qos, ReasonCode};
+use gatehouse_mqtt::packet::{Connect, ConnectProperties, Publish};
+use gatehouse_mqtt::{Delivery, Packet, Qos, ReasonCode, Version};
 
-use crate::harness::{Device, Gate, HeldTime, Key, Setup, host, id, other, publish};
+use crate::harness::{Device, Gate, HeldTime, Key, Setup, host, id, other, publish, text};
 
 async fn gate(quotas: Quotas) -> Gate {
     Gate::with(Setup { quotas, ..Setup::default() }).await
@@ -160,5 +160,42 @@ async fn bytes_beyond_the_rate_are_taken_later() {
     for number in 1..=4 {
         let Some(Packet::PubAck(ack)) = client.receive().await else { panic!("no PUBACK") };
         assert_eq!(ack.packet_id, id(number));
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_sent_is_not_counted() {
+    let gate = gate(Quotas { connection_delivery_rate: 10, ..Quotas::UNLIMITED }).await;
+    let device = gate.device().await;
+    let properties = ConnectProperties { receive_maximum: Some(1), ..ConnectProperties::default() };
+    let connect = Connect { properties, keep_alive_secs: 1200, ..Connect::new(Version::V5, text("narrow")) };
+    let mut subscriber = gate.call(&device).connect_with(connect).await.accepted();
+    subscriber.subscribe("t").await;
+    let mut publisher = gate.client("publisher").await;
+    for number in 0..10 {
+        publisher.publish("t", &number.to_string()).await;
+    }
+    // Each acknowledgement lets one through, and finds the window full behind it.
+    for number in 0..10 {
+        assert_eq!(subscriber.payload().await, number.to_string());
+    }
+}
+
+#[tokio::test]
+async fn refusals_keep_their_place_among_receipts() {
+    let gate = gate(Quotas { connection_publish_rate: 5, ..Quotas::UNLIMITED }).await;
+    let device = gate.device().await;
+    let properties = ConnectProperties { session_expiry_interval: Some(60), ..ConnectProperties::default() };
+    let connect = Connect { properties, keep_alive_secs: 1200, ..Connect::new(Version::V5, text("lasting")) };
+    let mut lasting = gate.call(&device).connect_with(connect).await.accepted();
+    lasting.subscribe("t").await;
+    let mut publisher = gate.client("publisher").await;
+    for number in 1..=8 {
+        publisher.send(&publish(Delivery::AtLeastOnce(id(number)), "t", "x")).await;
+    }
+    for number in 1..=8 {
+        let Some(Packet::PubAck(ack)) = publisher.receive().await else { panic!("no PUBACK") };
+        assert_eq!(ack.packet_id, id(number));
+        assert_eq!(ack.reason.is_refusal(), number > 5);
     }
 }
