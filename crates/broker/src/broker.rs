@@ -241,9 +241,13 @@ impl Broker {
     }
 
     /// Waits until everything that was entered of a scope so far is on the disk.
-    pub async fn settle_scope(&self, scope: Scope) {
-        if let Some(realm) = self.known_realm(scope) {
-            realm.journal.settled().await;
+    ///
+    /// # Errors
+    /// [`Unavailable`] when some of it may not be; it is tried again.
+    pub async fn settle_scope(&self, scope: Scope) -> Result<(), Unavailable> {
+        match self.known_realm(scope) {
+            Some(realm) => realm.journal.settled().await,
+            None => Ok(()),
         }
     }
 
@@ -277,7 +281,9 @@ impl Broker {
     pub async fn settle(&self) {
         let realms: Vec<Arc<Realm>> = self.shared.realms.read().values().map(Arc::clone).collect();
         for realm in realms {
-            realm.journal.settled().await;
+            if let Err(error) = realm.journal.settled().await {
+                tracing::error!(%error, scope = %realm.scope, "not everything of the sessions is written");
+            }
         }
     }
 

@@ -103,8 +103,10 @@ impl Contents {
                 self.subscriptions.remove(&session_id);
             }
             Write::PutSubscription(session_id, subscription) => {
-                let all = self.subscriptions.entry(session_id).or_default();
-                all.insert(subscription.filter.clone(), *subscription);
+                if self.sessions.contains_key(&session_id) {
+                    let all = self.subscriptions.entry(session_id).or_default();
+                    all.insert(subscription.filter.clone(), *subscription);
+                }
             }
             Write::DeleteSubscription(session_id, filter) => {
                 self.subscriptions.entry(session_id).or_default().remove(&filter);
@@ -125,7 +127,8 @@ impl Contents {
             Write::QueueShared { group_id, key, message } => {
                 self.highest = self.highest.max(key.number());
                 if self.groups.contains_key(&group_id) {
-                    self.queues.entry(group_id).or_default().insert(key, (message, false));
+                    let former = self.queues.entry(group_id).or_default().insert(key, (message, false));
+                    assert!(former.is_none(), "a key is used once");
                 }
             }
             Write::Unqueue(session_id, key) => {
@@ -145,8 +148,13 @@ impl Contents {
                     self.retained.insert(place, message);
                 }
             }
-            Write::ExpireRetained(scope, topic, _) => {
-                self.retained.remove(&(scope, topic));
+            Write::ExpireRetained(scope, topic, now) => {
+                let place = (scope, topic);
+                let has_expired = |message: &Arc<Message>| message.lifetime(now) == crate::Lifetime::Over;
+                if !self.retained.get(&place).is_some_and(has_expired) {
+                    return Err(Unavailable::Store);
+                }
+                self.retained.remove(&place);
             }
         }
         Ok(())
@@ -193,6 +201,7 @@ impl Persistence for Arc<Disk> {
 
     fn expired_retained(&self, now: Timestamp, _limit: u32) -> Pending<'_, Vec<(Scope, TopicName)>> {
         Box::pin(async move {
+            self.check()?;
             let contents = self.contents.lock();
             let has_expired = |message: &Arc<Message>| message.lifetime(now) == crate::Lifetime::Over;
             let expired = contents.retained.iter().filter(|(_, message)| has_expired(message));

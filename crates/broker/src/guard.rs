@@ -241,7 +241,7 @@ impl SessionGuard {
             let group_id = group.group_id;
             let counted = group.queued();
             // What is counted is entered, and written when this is settled.
-            self.realm.journal.settled().await;
+            self.realm.journal.settled().await?;
             let waiting = self.broker.shared.persistence.queued(group_id, None, FETCHED_AT_ONCE).await?;
             if waiting.is_empty() {
                 // Counted and not there: nobody is to look for it again.
@@ -291,7 +291,8 @@ impl SessionGuard {
     /// # Errors
     /// [`Unavailable`].
     pub async fn retained(&self, topic: &TopicName) -> Result<Option<Arc<Message>>, Unavailable> {
-        self.realm.journal.settled().await;
+        // What is not written yet is not promised to anybody either.
+        let _written = self.realm.journal.settled().await;
         let retained = self.broker.shared.persistence.retained(self.scope(), topic.clone()).await?;
         let now = self.broker.shared.clock.now();
         Ok(retained.filter(|message| message.lifetime(now) != crate::Lifetime::Over))

@@ -127,10 +127,11 @@ impl Journal {
     }
 
     /// Waits until everything entered so far is settled.
-    pub(crate) async fn settled(self: &Arc<Self>) {
-        if !self.is_idle() {
-            let _outcome = self.write(Vec::new()).await;
-        }
+    ///
+    /// # Errors
+    /// [`Unavailable`] when some of it may not be on the disk.
+    pub(crate) async fn settled(self: &Arc<Self>) -> Result<(), Unavailable> {
+        if self.is_idle() { Ok(()) } else { self.write(Vec::new()).await }
     }
 
     /// Whether nothing waits or is being written.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use gatehouse_broker::Session;
+use gatehouse_broker::{Session, Unavailable};
 use gatehouse_domain::client_id::ClientId;
 use gatehouse_domain::scope::{AccountId, Region, Scope};
 use serde_json::{Map, Value, json};
@@ -52,21 +52,24 @@ impl Gateway {
 
     /// Ends a client's connection as DeleteConnection does, and waits until an ended session is off the disk. Answers
     /// whether there was a connection or a session.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the ended session may still be on the disk: it is taken off as soon as it can be.
     pub async fn close_client(
         &self,
         scope: Scope,
         client_id: &ClientId,
         clean_session: bool,
         prevent_will: bool,
-    ) -> bool {
+    ) -> Result<bool, Unavailable> {
         let was_there = self.broker.delete_connection(scope, client_id, clean_session, prevent_will);
         if was_there {
             tracing::info!(%scope, %client_id, clean_session, prevent_will, "an operator ends a connection");
         }
         if was_there && clean_session {
-            self.broker.settle_scope(scope).await;
+            self.broker.settle_scope(scope).await?;
         }
-        was_there
+        Ok(was_there)
     }
 
     async fn scopes(&self, filter: ScopeFilter) -> Result<Vec<Scope>, gatehouse_store::Error> {

@@ -227,8 +227,11 @@ fn unknown(client_id: &ClientId) -> Line {
 async fn close(found: Found, gateway: &Gateway, clean_session: bool, prevent_will: bool) -> Line {
     let Found { client_id, clients } = found;
     match clients.as_slice() {
-        [(scope, _)] if gateway.close_client(*scope, &client_id, clean_session, prevent_will).await => Line::Done,
-        [_] => unknown(&client_id),
+        [(scope, _)] => match gateway.close_client(*scope, &client_id, clean_session, prevent_will).await {
+            Ok(true) => Line::Done,
+            Ok(false) => unknown(&client_id),
+            Err(unavailable) => Line::Refused(format!("{unavailable}: the session is ended as soon as it can be")),
+        },
         _ => Line::Refused(format!(
             "{} accounts and Regions have a client {client_id}: say --account and --region",
             clients.len()

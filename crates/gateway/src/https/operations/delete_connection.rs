@@ -29,7 +29,10 @@ async fn delete(mut call: Call<'_>) -> Result<Reply, Failure> {
         return Err(unknown_client());
     }
     if clean_session {
-        call.gateway.broker.settle_scope(call.scope).await;
+        let settled = call.gateway.broker.settle_scope(call.scope).await;
+        settled.map_err(|unavailable| {
+            Failure::new(Code::ServiceUnavailable, format!("{unavailable}: the session is ended as soon as it can be"))
+        })?;
     }
     Ok(Reply::Empty)
 }
