@@ -123,6 +123,14 @@ impl Pager<'_> {
     }
 }
 
+/// The page of a short list that is read whole, in ascending order of `cursor`.
+#[must_use]
+pub fn page_of<T, C: Ord>(items: Vec<T>, page: &Page<C>, cursor: impl Fn(&T) -> &C) -> Vec<T> {
+    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let is_behind = |item: &T| page.after.as_ref().is_none_or(|after| cursor(item) > after);
+    items.into_iter().filter(is_behind).take(limit).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,6 +152,16 @@ mod tests {
         assert_eq!(MarkerKey::new(&[8; 32]).open::<String>("ListThings", scope(1), &marker), None);
         // The model's pattern for markers.
         assert!(marker.trim_end_matches('=').bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/'));
+    }
+
+    #[test]
+    fn a_short_list_is_paged_too() {
+        let page = |after, limit| page_of(vec![1, 3, 5], &Page { after, ascending: true, limit }, |item| item);
+        assert_eq!(page(None, 2), [1, 3]);
+        assert_eq!(page(Some(1), 9), [3, 5]);
+        // The item of the cursor may be gone.
+        assert_eq!(page(Some(2), 1), [3]);
+        assert!(page(Some(5), 9).is_empty());
     }
 
     proptest! {

@@ -82,19 +82,40 @@ pub fn unknown_billing_group(name: &ThingName) -> Error {
     Error::not_found(format!("billing group {name} does not exist in this account and Region"))
 }
 
-/// Reads what a policy is attached to: a certificate of the caller's scope. Thing groups and Cognito identities do not
-/// exist here yet.
+/// What a policy is attached to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicyTarget {
+    /// A certificate.
+    Certificate(CertificateId),
+    /// A thing group.
+    ThingGroup(ThingName),
+}
+
+/// Reads what a policy is attached to: a certificate or a thing group of the caller's scope. Cognito identities do not
+/// exist here.
 ///
 /// # Errors
-/// `InvalidRequestException` for what is no target at all; `ResourceNotFoundException` for one that does not exist.
-pub fn policy_target(call: &Call, target: &str) -> Result<CertificateId, Error> {
-    match Arn::parse(target).map(|arn| arn.resource) {
-        Ok(Resource::ThingGroup(name)) => Err(Error::not_found(format!("thing group {name} does not exist"))),
-        Ok(Resource::Certificate(_)) => certificate_principal(call, target),
+/// `InvalidRequestException` for what is no target at all; `ResourceNotFoundException` for one of another scope.
+pub fn policy_target(call: &Call, target: &str) -> Result<PolicyTarget, Error> {
+    match Arn::parse(target) {
+        // Another tenant's group is not told apart from one that does not exist.
+        Ok(Arn { scope, resource: Resource::ThingGroup(name) }) if scope != call.scope => {
+            Err(unknown_thing_group(&name))
+        }
+        Ok(Arn { resource: Resource::ThingGroup(name), .. }) => Ok(PolicyTarget::ThingGroup(name)),
+        Ok(Arn { resource: Resource::Certificate(_), .. }) => {
+            certificate_principal(call, target).map(PolicyTarget::Certificate)
+        }
         _ => Err(Error::invalid(format!(
             "the target '{target}' is not the ARN of a certificate or thing group in this account and Region"
         ))),
     }
+}
+
+/// The answer for a thing group that the scope does not have.
+#[must_use]
+pub fn unknown_thing_group(name: &ThingName) -> Error {
+    Error::not_found(format!("thing group {name} does not exist in this account and Region"))
 }
 
 /// The answer for a policy that the scope does not have.

@@ -56,6 +56,12 @@ impl Arn {
         Self { scope, resource: Resource::Thing(name) }
     }
 
+    /// The ARN of a thing group.
+    #[must_use]
+    pub const fn thing_group(scope: Scope, name: ThingName) -> Self {
+        Self { scope, resource: Resource::ThingGroup(name) }
+    }
+
     /// The ARN of a role alias.
     #[must_use]
     pub const fn role_alias(scope: Scope, alias: RoleAliasName) -> Self {

@@ -41,12 +41,19 @@ pub enum Event {
         /// Its name.
         policy_name: PolicyName,
     },
-    /// A thing's type or attributes changed, or it is gone.
+    /// A thing's type, attributes or groups changed, or it is gone.
     Thing {
         /// Its scope.
         scope: Scope,
         /// Its name.
         thing_name: ThingName,
+    },
+    /// The policies attached to a thing group changed, or it is gone.
+    ThingGroup {
+        /// Its scope.
+        scope: Scope,
+        /// Its name.
+        group_name: ThingName,
     },
     /// A domain configuration was made, changed or deleted.
     DomainConfiguration {
@@ -72,6 +79,7 @@ impl Event {
             Self::CertificateThings { .. } => "certificate_things",
             Self::Policy { .. } => "policy",
             Self::Thing { .. } => "thing",
+            Self::ThingGroup { .. } => "thing_group",
             Self::DomainConfiguration { .. } => "domain_configuration",
             Self::AccessKeys { .. } => "access_keys",
         }

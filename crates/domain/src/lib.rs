@@ -30,6 +30,7 @@ pub mod security_policy;
 pub mod session;
 pub mod tag;
 pub mod thing;
+pub mod thing_group;
 pub mod time;
 pub mod topic;
 pub mod validity;

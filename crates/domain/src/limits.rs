@@ -56,6 +56,16 @@ pub const RESOURCES_TESTED: usize = 100;
 pub const THING_ATTRIBUTES: usize = 3;
 /// Attributes of a thing with a thing type.
 pub const THING_ATTRIBUTES_TYPED: usize = 50;
+/// Thing groups that a thing is in.
+pub const THING_GROUPS_PER_THING: usize = 10;
+/// Thing groups from the root of a tree to its deepest leaf.
+pub const THING_GROUP_DEPTH: usize = 7;
+/// Direct child groups of a thing group.
+pub const THING_GROUP_CHILDREN: u32 = 100;
+/// Attributes of a thing group.
+pub const THING_GROUP_ATTRIBUTES: usize = 50;
+/// Policies attached to one thing group. (Ours; as of a certificate.)
+pub const POLICIES_PER_THING_GROUP: u32 = 10;
 /// Tags on one resource.
 pub const TAGS_PER_RESOURCE: usize = 50;
 

@@ -64,6 +64,19 @@ pub const fn may_attach(attached: u32) -> Result<(), TooManyPolicies> {
     if attached < limits::POLICIES_PER_CERTIFICATE { Ok(()) } else { Err(TooManyPolicies) }
 }
 
+/// Why a policy is not attached to a thing group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("has the maximum number of policies attached ({}): detach one first", limits::POLICIES_PER_THING_GROUP)]
+pub struct TooManyGroupPolicies;
+
+/// AttachPolicy: may a thing group with `attached` policies get another?
+///
+/// # Errors
+/// [`TooManyGroupPolicies`] at ten.
+pub const fn may_attach_to_group(attached: u32) -> Result<(), TooManyGroupPolicies> {
+    if attached < limits::POLICIES_PER_THING_GROUP { Ok(()) } else { Err(TooManyGroupPolicies) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +85,7 @@ mod tests {
     fn policies_have_five_versions_and_certificates_ten_policies() {
         assert_eq!((may_add_version(4), may_add_version(5)), (Ok(()), Err(TooManyVersions)));
         assert_eq!((may_attach(9), may_attach(10)), (Ok(()), Err(TooManyPolicies)));
+        assert_eq!((may_attach_to_group(9), may_attach_to_group(10)), (Ok(()), Err(TooManyGroupPolicies)));
     }
 
     #[test]

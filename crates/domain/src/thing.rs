@@ -22,7 +22,7 @@ pub enum AttributeRefusal {
     },
 }
 
-/// How UpdateThing treats the attributes that the thing has.
+/// How an update treats the attributes that are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttributeUpdate {
     /// The given attributes take the place of all others.
@@ -31,8 +31,30 @@ pub enum AttributeUpdate {
     Merge,
 }
 
-/// The attributes of a thing after an update. An empty value removes its key when merging and is dropped when
-/// replacing (API reference, AttributePayload).
+impl AttributeUpdate {
+    /// The attributes after an update. An empty value removes its key when merging and is dropped when replacing (API
+    /// reference, AttributePayload).
+    pub(crate) fn apply(
+        self,
+        current: &BTreeMap<String, String>,
+        given: BTreeMap<String, String>,
+    ) -> BTreeMap<String, String> {
+        let mut attributes = match self {
+            Self::Replace => BTreeMap::new(),
+            Self::Merge => current.clone(),
+        };
+        for (key, value) in given {
+            if value.is_empty() {
+                attributes.remove(&key);
+            } else {
+                attributes.insert(key, value);
+            }
+        }
+        attributes
+    }
+}
+
+/// The attributes of a thing after an update.
 ///
 /// # Errors
 /// [`AttributeRefusal`] when the result breaks a quota.
@@ -42,17 +64,7 @@ pub fn update_attributes(
     update: AttributeUpdate,
     typed: bool,
 ) -> Result<BTreeMap<String, String>, AttributeRefusal> {
-    let mut attributes = match update {
-        AttributeUpdate::Replace => BTreeMap::new(),
-        AttributeUpdate::Merge => current.clone(),
-    };
-    for (key, value) in given {
-        if value.is_empty() {
-            attributes.remove(&key);
-        } else {
-            attributes.insert(key, value);
-        }
-    }
+    let attributes = update.apply(current, given);
     let limit = if typed { limits::THING_ATTRIBUTES_TYPED } else { limits::THING_ATTRIBUTES };
     if attributes.len() > limit {
         return Err(AttributeRefusal::TooMany { count: attributes.len(), limit, typed });
@@ -82,9 +94,9 @@ pub fn create_again(existing: &Configuration, wanted: &Configuration) -> Result<
     if existing == wanted { Ok(()) } else { Err(NameTaken) }
 }
 
-/// The caller expected another version of the thing.
+/// The caller expected another version of a thing or a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the thing has version {actual}, and version {expected} was expected: read it again and repeat the change")]
+#[error("it has version {actual}, and version {expected} was expected: read it again and repeat the change")]
 pub struct VersionConflict {
     /// The version it has.
     pub actual: i64,
@@ -92,7 +104,11 @@ pub struct VersionConflict {
     pub expected: i64,
 }
 
-fn check_version(actual: i64, expected: Option<i64>) -> Result<(), VersionConflict> {
+/// Is `actual` the version that the caller expected?
+///
+/// # Errors
+/// [`VersionConflict`] when it is another.
+pub(crate) fn check_version(actual: i64, expected: Option<i64>) -> Result<(), VersionConflict> {
     match expected {
         Some(expected) if expected != actual => Err(VersionConflict { actual, expected }),
         _ => Ok(()),

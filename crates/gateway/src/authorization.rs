@@ -1,6 +1,6 @@
 //! Step 5: what an admitted device may do. Each operation is asked of the policies that are attached to its
-//! certificate *now*: what has changed since the last operation is marked, and looked up again. The holder of an access
-//! key may do what the key's own policy says.
+//! certificate *now*, and to the groups of the thing that the connection stands for: what has changed since the last
+//! operation is marked, and looked up again. The holder of an access key may do what the key's own policy says.
 //!
 //! A decision in favour is an [`Authorized`] value, which only this module can make and which the steps that act demand.
 
@@ -17,7 +17,7 @@ use gatehouse_domain::credentials::may_assume;
 use gatehouse_domain::name::{RoleAliasName, ThingName};
 use gatehouse_domain::policy::{
     CallContext, ConnectAttributes, ConnectionContext, ConnectionFacts, Context, ContextValue, CredentialDevice, Key,
-    PolicyDocument, Request, ThingFacts, evaluate,
+    PolicyDocument, Request, evaluate,
 };
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
@@ -28,7 +28,7 @@ use gatehouse_pki::certificate::Certificate;
 use gatehouse_store::{AdmissionRecord, ThingAttachment};
 
 use crate::in_force::Current;
-use crate::registry::Registry;
+use crate::registry::{Registry, Thing};
 
 /// The policies say yes to `A`.
 pub(crate) struct Authorized<A> {
@@ -57,7 +57,7 @@ pub(crate) struct Authorization {
     scope: Scope,
     facts: ConnectionFacts,
     standing: Standing,
-    thing: Option<Arc<Current<ThingFacts>>>,
+    thing: Option<Arc<Current<Thing>>>,
     /// Whether the certificate belongs to that thing alone.
     is_exclusive: bool,
     /// Where the ARN of a resource is written; kept so that no message costs an allocation.
@@ -190,7 +190,6 @@ impl Authorization {
     }
 
     async fn apply(&mut self, registry: &Registry, record: AdmissionRecord) -> Result<(), Refusal> {
-        let policies = registry.policies(self.scope, record.policies).await?;
         let attachments: Vec<Attachment> = record.things.iter().map(ThingAttachment::rule).collect();
         // Over HTTPS there is no client id, and no thing stands for the connection.
         let client_id = self.facts.client_id.as_ref().map(ClientId::as_str);
@@ -200,14 +199,17 @@ impl Authorization {
             Some(attachment) => registry.thing(self.scope, &attachment.thing_name).await?,
             None => None,
         };
-        self.facts.thing = self.thing.as_deref().map(|thing| Arc::new(ThingFacts::clone(thing)));
+        self.facts.thing = self.thing.as_deref().map(|thing| Arc::new(thing.facts.clone()));
+        let mut policies = record.policies;
+        policies.extend(self.thing.iter().flat_map(|thing| thing.policies.iter().cloned()));
+        let policies = registry.policies(self.scope, policies).await?;
         self.standing = Standing::Certificate(policies);
         Ok(())
     }
 
     /// The thing that the certificate belongs to alone.
     pub(crate) fn exclusive_thing(&self) -> Option<ThingName> {
-        self.thing.as_ref().filter(|_| self.is_exclusive).map(|thing| thing.name.clone())
+        self.thing.as_ref().filter(|_| self.is_exclusive).map(|thing| thing.facts.name.clone())
     }
 
     /// May the device connect under its client id, with what its CONNECT asks for?

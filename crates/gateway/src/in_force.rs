@@ -96,6 +96,20 @@ impl<K: Clone + Eq + Hash, V> InForce<K, V> {
         self.recent.remove(key);
     }
 
+    /// The values that `is_old` says are old have changed.
+    pub(crate) fn supersede_if(&self, is_old: impl Fn(&K, &V) -> bool) {
+        let mut state = self.state.lock();
+        state.changes += 1;
+        state.used.retain(|key, used| match used.upgrade() {
+            Some(current) if is_old(key, &current) => {
+                current.is_superseded.store(true, Ordering::Release);
+                false
+            }
+            current => current.is_some(),
+        });
+        self.recent.retain(|key, current| !is_old(key, current));
+    }
+
     /// Anything may have changed.
     pub(crate) fn supersede_all(&self) {
         let mut state = self.state.lock();
@@ -131,6 +145,19 @@ mod tests {
         let old = in_force.put("k", 1, before);
         assert!(old.is_superseded());
         assert!(in_force.get(&"k").is_none());
+    }
+
+    #[test]
+    fn values_are_superseded_by_what_they_are() {
+        let in_force = InForce::new(10);
+        let (old, other) =
+            (in_force.put("k", 1, in_force.before_reading()), in_force.put("o", 2, in_force.before_reading()));
+        let before = in_force.before_reading();
+        in_force.supersede_if(|_, value| *value == 1);
+        assert!(old.is_superseded() && !other.is_superseded());
+        assert!(in_force.get(&"k").is_none() && in_force.get(&"o").is_some());
+        // What was being read meanwhile may be as old.
+        assert!(in_force.put("n", 3, before).is_superseded());
     }
 
     #[test]

@@ -13,6 +13,7 @@ use gatehouse_domain::policy::{PolicyDocument, ThingFacts};
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::security_policy::SecurityPolicy;
+use gatehouse_domain::thing_group::lineage;
 use gatehouse_domain::time::Timestamp;
 use gatehouse_store::{AccessKeyRecord, AdmissionRecord, DomainConfigurationRecord, Store};
 
@@ -34,10 +35,20 @@ const STRANGE_NAMES: usize = 1_000;
 pub(crate) struct Registry {
     store: Store,
     policies: InForce<(Scope, PolicyName), PolicyDocument>,
-    things: InForce<(Scope, ThingName), ThingFacts>,
+    things: InForce<(Scope, ThingName), Thing>,
     endpoints: InForce<(Scope, EndpointType), SecurityPolicy>,
     domains: InForce<HostName, Served>,
     strange_names: InForce<HostName, ()>,
+}
+
+/// A thing as permissions see it.
+pub(crate) struct Thing {
+    /// What policies may ask of it.
+    pub(crate) facts: ThingFacts,
+    /// The groups that it is in, and all that those lie in.
+    groups: Box<[ThingName]>,
+    /// The policies attached to any of them.
+    pub(crate) policies: Box<[PolicyName]>,
 }
 
 impl Registry {
@@ -78,19 +89,25 @@ impl Registry {
         self.store.scope_of_prefix(prefix).await.map_err(|error| unavailable(&error))
     }
 
-    /// A thing as policies see it.
-    pub(crate) async fn thing(
-        &self,
-        scope: Scope,
-        name: &ThingName,
-    ) -> Result<Option<Arc<Current<ThingFacts>>>, Refusal> {
+    /// A thing as permissions see it.
+    pub(crate) async fn thing(&self, scope: Scope, name: &ThingName) -> Result<Option<Arc<Current<Thing>>>, Refusal> {
         let key = (scope, name.clone());
         if let Some(thing) = self.things.get(&key) {
             return Ok(Some(thing));
         }
         let before = self.things.before_reading();
-        let stored = self.store.thing(scope, name).await.map_err(|error| unavailable(&error))?;
-        Ok(stored.map(|thing| self.things.put(key, thing.facts(), before)))
+        let stored = self.stored_thing(scope, name).await.map_err(|error| unavailable(&error))?;
+        Ok(stored.map(|thing| self.things.put(key, thing, before)))
+    }
+
+    async fn stored_thing(&self, scope: Scope, name: &ThingName) -> Result<Option<Thing>, gatehouse_store::Error> {
+        let Some(thing) = self.store.thing(scope, name).await? else { return Ok(None) };
+        let memberships = self.store.memberships(scope, name).await?;
+        let groups = memberships.into_iter().flat_map(|memberships| memberships.groups);
+        let groups = lineage(groups.map(|group| group.place()));
+        let policies = self.store.policies_of_groups(scope, &groups).await?;
+        let facts = thing.facts();
+        Ok(Some(Thing { facts, groups: groups.into_boxed_slice(), policies: policies.into_boxed_slice() }))
     }
 
     /// The documents in force of the policies `names`. One that was deleted meanwhile is left out: deleting needs it
@@ -186,6 +203,9 @@ impl Registry {
                     self.strange_names.supersede_all();
                 }
             },
+            Event::ThingGroup { scope, group_name } => {
+                self.things.supersede_if(|(of, _), thing| of == scope && thing.groups.contains(group_name));
+            }
             Event::Certificate { .. }
             | Event::CertificatePolicies { .. }
             | Event::CertificateThings { .. }

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use gatehouse_control::credentials::CredentialProvider;
 use gatehouse_control::credentials::built_in::BuiltIn;
@@ -11,7 +10,6 @@ use gatehouse_control::credentials::roles::{Role, Roles};
 use gatehouse_control::credentials::sts::{Sts, StsSettings};
 use gatehouse_control::credentials::sts_client::{Connect, Connecting, Plain, Stream};
 use gatehouse_domain::time::Clock;
-use gatehouse_store::Store;
 use rustls::ClientConfig;
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject as _;
@@ -26,8 +24,6 @@ use crate::house::Opened;
 
 /// The roots that most systems come with.
 const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
-/// How often keys that have ended are removed.
-const PRUNING: Duration = Duration::from_secs(60);
 
 /// The provider that `config` describes.
 pub(crate) fn provider(config: &Config, opened: &Opened) -> Result<CredentialProvider, Failure> {
@@ -132,16 +128,6 @@ impl Connect for Tls {
             let stream = connector.connect(name, stream).await?;
             Ok(Box::new(stream) as Box<dyn Stream>)
         })
-    }
-}
-
-/// Removes access keys that have ended.
-pub(crate) async fn prune(store: Store, clock: Arc<dyn Clock>) {
-    loop {
-        tokio::time::sleep(PRUNING).await;
-        if let Err(error) = store.prune_access_keys(clock.now()).await {
-            tracing::warn!(%error, "access keys that have ended cannot be removed");
-        }
     }
 }
 

@@ -8,6 +8,7 @@ mod config;
 mod credentials;
 mod failure;
 mod house;
+mod housekeeping;
 mod logging;
 mod metrics;
 mod operator_socket;

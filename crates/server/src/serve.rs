@@ -31,6 +31,7 @@ use crate::config::{Address, Config};
 use crate::credentials;
 use crate::failure::Failure;
 use crate::house::{self, Opened};
+use crate::housekeeping::{self, Chore};
 use crate::metrics;
 use crate::operator_socket::OperatorSocket;
 use crate::server_certificates;
@@ -109,9 +110,9 @@ pub(crate) async fn start(config: &Config) -> Result<Running, Failure> {
     tasks.spawn(until_stopped(Box::pin(renewal), stopped.clone()));
     let following = server_certificates::follow(certificates, Arc::clone(&opened.clock));
     tasks.spawn(until_stopped(Box::pin(following), stopped.clone()));
-    let pruning = credentials::prune(opened.store.clone(), Arc::clone(&opened.clock));
-    tasks.spawn(until_stopped(Box::pin(pruning), stopped.clone()));
-    tasks.spawn(until_stopped(Box::pin(prune_log(opened.store.clone(), Arc::clone(&opened.clock))), stopped));
+    for chore in housekeeping::chores(&opened.store, &opened.clock) {
+        tasks.spawn(until_stopped(chore, stopped.clone()));
+    }
     Ok(Running { addresses, gateway, store: opened.store, tasks, stop, _lock: lock })
 }
 
@@ -214,17 +215,7 @@ async fn renew_server_chains(
     }
 }
 
-async fn prune_log(store: Store, clock: Arc<dyn gatehouse_domain::time::Clock>) {
-    loop {
-        tokio::time::sleep(std::time::Duration::from_secs(60 * 60)).await;
-        let before = clock.now().plus_millis(-gatehouse_store::LOG_RETENTION_MS);
-        if let Err(error) = store.prune_log(before).await {
-            tracing::warn!(%error, "the change log cannot be pruned");
-        }
-    }
-}
-
-async fn until_stopped(task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>, mut stopped: watch::Receiver<bool>) {
+async fn until_stopped(task: Chore, mut stopped: watch::Receiver<bool>) {
     tokio::select! {
         () = task => {}
         _ = stopped.changed() => {}

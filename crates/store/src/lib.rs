@@ -38,6 +38,9 @@ mod store;
 mod stored_message;
 mod tags;
 mod thing_attachments;
+mod thing_group_members;
+mod thing_group_policies;
+mod thing_groups;
 mod things;
 mod transfers;
 
@@ -65,5 +68,7 @@ pub use store::{CommitListener, Store};
 pub use stored_message::StoredMessage;
 pub use tags::TagsRecord;
 pub use thing_attachments::ThingAttachment;
+pub use thing_group_members::MembershipsRecord;
+pub use thing_groups::{GroupPosition, ThingGroupFilter, ThingGroupRecord};
 pub use things::{ThingFilter, ThingRecord};
 pub use transfers::TransferRecord;

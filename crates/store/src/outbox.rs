@@ -35,6 +35,7 @@ const fn place(event: &Event) -> (AccountId, Option<Region>) {
         | Event::CertificateThings { scope, .. }
         | Event::Policy { scope, .. }
         | Event::Thing { scope, .. }
+        | Event::ThingGroup { scope, .. }
         | Event::DomainConfiguration { scope, .. } => (scope.account, Some(scope.region)),
         Event::AccessKeys { account } => (*account, None),
     }

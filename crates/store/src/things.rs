@@ -242,6 +242,8 @@ impl Batch {
             params![record.scope.account, record.scope.region, &record.name, record.version, &record.thing_id,],
         );
         self.delete_attributes(record);
+        let sql = "DELETE FROM thing_group_members WHERE account = $1 AND region = $2 AND thing_name = $3";
+        self.write_any(sql, params![record.scope.account, record.scope.region, &record.name]);
     }
 }
 

@@ -1,4 +1,4 @@
-//! AttachPolicy: attaches a policy to a certificate. Attaching it again changes nothing.
+//! AttachPolicy: attaches a policy to a certificate or a thing group. Attaching it again changes nothing.
 
 use gatehouse_domain::name::PolicyName;
 use serde::Deserialize;
@@ -32,8 +32,8 @@ impl Operation for AttachPolicy {
     }
 
     async fn run(call: &Call, input: &Input) -> Result<Nothing, Error> {
-        let certificate_id = policy_target(call, &input.target)?;
-        attach(call, &input.policy_name, certificate_id).await?;
+        let target = policy_target(call, &input.target)?;
+        attach(call, &input.policy_name, &target).await?;
         Ok(Nothing {})
     }
 }

@@ -7,7 +7,7 @@ use crate::call::Call;
 use crate::error::Error;
 use crate::operation::Operation;
 use super::policy_attachment::attach;
-use crate::wire::{Nothing, canonical_arn, certificate_principal};
+use crate::wire::{PolicyTarget, Nothing, canonical_arn, certificate_principal};
 
 /// The operation.
 pub struct AttachPrincipalPolicy;
@@ -33,7 +33,7 @@ impl Operation for AttachPrincipalPolicy {
 
     async fn run(call: &Call, input: &Input) -> Result<Nothing, Error> {
         let certificate_id = certificate_principal(call, &input.principal)?;
-        attach(call, &input.policy_name, certificate_id).await?;
+        attach(call, &input.policy_name, &PolicyTarget::Certificate(certificate_id)).await?;
         Ok(Nothing {})
     }
 }

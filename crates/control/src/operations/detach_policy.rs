@@ -32,13 +32,13 @@ impl Operation for DetachPolicy {
     }
 
     async fn run(call: &Call, input: &Input) -> Result<Nothing, Error> {
-        let certificate_id = match policy_target(call, &input.target) {
-            Ok(certificate_id) => certificate_id,
+        let target = match policy_target(call, &input.target) {
+            Ok(target) => target,
             // A target that does not exist has nothing attached either.
             Err(Error::Refused(refused)) if refused.code == Code::ResourceNotFoundException => return Ok(Nothing {}),
             Err(error) => return Err(error),
         };
-        detach(call, &input.policy_name, certificate_id).await?;
+        detach(call, &input.policy_name, &target).await?;
         Ok(Nothing {})
     }
 }

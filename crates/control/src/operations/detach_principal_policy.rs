@@ -7,7 +7,7 @@ use crate::call::Call;
 use crate::error::Error;
 use crate::operation::Operation;
 use super::policy_attachment::{Detached, detach};
-use crate::wire::{Nothing, canonical_arn, certificate_principal};
+use crate::wire::{PolicyTarget, Nothing, canonical_arn, certificate_principal};
 
 /// The operation.
 pub struct DetachPrincipalPolicy;
@@ -33,7 +33,7 @@ impl Operation for DetachPrincipalPolicy {
 
     async fn run(call: &Call, input: &Input) -> Result<Nothing, Error> {
         let certificate_id = certificate_principal(call, &input.principal)?;
-        match detach(call, &input.policy_name, certificate_id).await? {
+        match detach(call, &input.policy_name, &PolicyTarget::Certificate(certificate_id)).await? {
             Detached::Now => Ok(Nothing {}),
             Detached::NothingToDo => Err(Error::not_found(format!(
                 "policy {} is not attached to certificate {certificate_id}",

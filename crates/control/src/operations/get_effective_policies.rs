@@ -1,17 +1,20 @@
 //! GetEffectivePolicies: the policies that decide for a principal, with their documents in force.
 //!
-//! Things contribute the policies of their groups; groups do not exist here yet, so a thing contributes none.
+//! A thing contributes the policies of its groups and of all groups that those lie in. Whether a connection of the
+//! principal would stand for the thing is not asked: the caller names both.
 
 use gatehouse_domain::arn::Arn;
 use gatehouse_domain::limits;
 use gatehouse_domain::name::{PolicyName, ThingName};
-use gatehouse_store::Page;
+use gatehouse_domain::thing_group::lineage;
+use gatehouse_store::{Page, ThingGroupRecord};
 use serde::{Deserialize, Serialize};
 
+use super::thing_group::existing_group;
 use crate::call::Call;
 use crate::error::Error;
 use crate::operation::Operation;
-use crate::wire::{canonical_arn, policy_target, unknown_certificate, unknown_thing};
+use crate::wire::{PolicyTarget, canonical_arn, policy_target, unknown_certificate, unknown_thing};
 
 /// The operation.
 pub struct GetEffectivePolicies;
@@ -58,27 +61,44 @@ impl Operation for GetEffectivePolicies {
         if input.principal.is_none() && input.thing_name.is_none() {
             return Err(Error::invalid("name a principal, a thing, or both"));
         }
-        if let Some(thing_name) = &input.thing_name
-            && call.store().thing(call.scope, thing_name).await?.is_none()
-        {
-            return Err(unknown_thing(thing_name));
+        let mut names = Vec::new();
+        if let Some(thing_name) = &input.thing_name {
+            let memberships = call.store().memberships(call.scope, thing_name).await?;
+            let memberships = memberships.ok_or_else(|| unknown_thing(thing_name))?;
+            names.extend(call.store().policies_of_groups(call.scope, &lineage(memberships.groups.iter().map(ThingGroupRecord::place))).await?);
         }
-
-        let mut effective_policies = Vec::new();
         if let Some(principal) = &input.principal {
-            let certificate_id = policy_target(call, principal)?;
-            if call.store().certificate(call.scope, certificate_id).await?.is_none() {
-                return Err(unknown_certificate(certificate_id));
-            }
-            let page = Page::first(limits::POLICIES_PER_CERTIFICATE);
-            for (_, policy_name) in call.store().attached_policies(call.scope, certificate_id, page).await? {
-                let document = call.store().default_policy_document(call.scope, &policy_name).await?;
-                if let Some((_, policy_document)) = document {
-                    let policy_arn = Arn::policy(call.scope, policy_name.clone()).to_string();
-                    effective_policies.push(EffectivePolicy { policy_name, policy_arn, policy_document });
-                }
+            names.extend(policies_of(call, &policy_target(call, principal)?).await?);
+        }
+        names.sort_unstable();
+        names.dedup();
+
+        let mut effective_policies = Vec::with_capacity(names.len());
+        for policy_name in names {
+            let document = call.store().default_policy_document(call.scope, &policy_name).await?;
+            if let Some((_, policy_document)) = document {
+                let policy_arn = Arn::policy(call.scope, policy_name.clone()).to_string();
+                effective_policies.push(EffectivePolicy { policy_name, policy_arn, policy_document });
             }
         }
         Ok(Output { effective_policies })
+    }
+}
+
+/// The policies that decide for a certificate, or for the things of a group.
+async fn policies_of(call: &Call, target: &PolicyTarget) -> Result<Vec<PolicyName>, Error> {
+    match target {
+        PolicyTarget::Certificate(id) => {
+            if call.store().certificate(call.scope, *id).await?.is_none() {
+                return Err(unknown_certificate(*id));
+            }
+            let page = Page::first(limits::POLICIES_PER_CERTIFICATE);
+            let attached = call.store().attached_policies(call.scope, *id, page).await?;
+            Ok(attached.into_iter().map(|(_, name)| name).collect())
+        }
+        PolicyTarget::ThingGroup(name) => {
+            let group = existing_group(call, name).await?;
+            Ok(call.store().policies_of_groups(call.scope, &lineage([group.place()])).await?)
+        }
     }
 }

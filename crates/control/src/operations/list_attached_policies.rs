@@ -1,14 +1,13 @@
-//! ListAttachedPolicies: the policies of a certificate, in the order they were attached. `recursive` concerns thing
-//! groups only.
+//! ListAttachedPolicies: the policies of a certificate, in the order they were attached, or of a thing group by name.
 
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
 use crate::error::Error;
 use crate::operation::Operation;
-use super::policy_attachment::attached_to;
+use super::policy_attachment::{attached_to, attached_to_group};
 use crate::page::PageRequest;
-use crate::wire::{PolicyItem, canonical_arn, policy_target};
+use crate::wire::{PolicyItem, PolicyTarget, canonical_arn, policy_target};
 
 /// The operation.
 pub struct ListAttachedPolicies;
@@ -21,8 +20,8 @@ pub struct Input {
     page_size: Option<u32>,
     marker: Option<String>,
     /// Adds the policies of parent groups; a certificate has none.
-    #[serde(default, rename = "recursive")]
-    _recursive: bool,
+    #[serde(default)]
+    recursive: bool,
 }
 
 /// What it answers.
@@ -46,9 +45,11 @@ impl Operation for ListAttachedPolicies {
     }
 
     async fn run(call: &Call, input: &Input) -> Result<Output, Error> {
-        let certificate_id = policy_target(call, &input.target)?;
         let request = PageRequest::new(&input.marker, input.page_size, true);
-        let (policies, next_marker) = attached_to(call, certificate_id, request).await?;
+        let (policies, next_marker) = match policy_target(call, &input.target)? {
+            PolicyTarget::Certificate(certificate_id) => attached_to(call, certificate_id, request).await?,
+            PolicyTarget::ThingGroup(name) => attached_to_group(call, &name, input.recursive, request).await?,
+        };
         Ok(Output { policies, next_marker })
     }
 }

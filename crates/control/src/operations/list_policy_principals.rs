@@ -1,4 +1,4 @@
-//! ListPolicyPrincipals: the older form of ListTargetsForPolicy.
+//! ListPolicyPrincipals: the older form of ListTargetsForPolicy, which tells of certificates only.
 
 use gatehouse_domain::arn::Arn;
 use gatehouse_domain::name::PolicyName;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::call::Call;
 use crate::error::Error;
 use crate::operation::Operation;
-use super::policy_attachment::targets_of;
+use super::policy_attachment::certificates_of;
 use crate::page::PageRequest;
 
 /// The operation.
@@ -46,7 +46,7 @@ impl Operation for ListPolicyPrincipals {
 
     async fn run(call: &Call, input: &Input) -> Result<Output, Error> {
         let request = PageRequest::new(&input.marker, input.page_size, input.ascending_order);
-        let (principals, next_marker) = targets_of(call, &input.policy_name, request).await?;
+        let (principals, next_marker) = certificates_of(call, &input.policy_name, request).await?;
         Ok(Output { principals, next_marker })
     }
 }

@@ -10,6 +10,7 @@ mod resource_tags;
 mod role_of_alias;
 mod thing_attachment;
 mod thing_configuration;
+mod thing_group;
 mod transfer;
 
 macro_rules! operations {
@@ -26,6 +27,7 @@ macro_rules! operations {
 
 operations! {
     accept_certificate_transfer::AcceptCertificateTransfer,
+    add_thing_to_thing_group::AddThingToThingGroup,
     attach_policy::AttachPolicy,
     attach_principal_policy::AttachPrincipalPolicy,
     attach_thing_principal::AttachThingPrincipal,
@@ -37,6 +39,7 @@ operations! {
     create_policy_version::CreatePolicyVersion,
     create_role_alias::CreateRoleAlias,
     create_thing::CreateThing,
+    create_thing_group::CreateThingGroup,
     delete_ca_certificate::DeleteCACertificate,
     delete_certificate::DeleteCertificate,
     delete_domain_configuration::DeleteDomainConfiguration,
@@ -45,12 +48,14 @@ operations! {
     delete_registration_code::DeleteRegistrationCode,
     delete_role_alias::DeleteRoleAlias,
     delete_thing::DeleteThing,
+    delete_thing_group::DeleteThingGroup,
     describe_ca_certificate::DescribeCACertificate,
     describe_certificate::DescribeCertificate,
     describe_domain_configuration::DescribeDomainConfiguration,
     describe_endpoint::DescribeEndpoint,
     describe_role_alias::DescribeRoleAlias,
     describe_thing::DescribeThing,
+    describe_thing_group::DescribeThingGroup,
     detach_policy::DetachPolicy,
     detach_principal_policy::DetachPrincipalPolicy,
     detach_thing_principal::DetachThingPrincipal,
@@ -73,13 +78,17 @@ operations! {
     list_role_aliases::ListRoleAliases,
     list_tags_for_resource::ListTagsForResource,
     list_targets_for_policy::ListTargetsForPolicy,
+    list_thing_groups::ListThingGroups,
+    list_thing_groups_for_thing::ListThingGroupsForThing,
     list_thing_principals::ListThingPrincipals,
     list_thing_principals_v2::ListThingPrincipalsV2,
     list_things::ListThings,
+    list_things_in_thing_group::ListThingsInThingGroup,
     register_ca_certificate::RegisterCACertificate,
     register_certificate::RegisterCertificate,
     register_certificate_without_ca::RegisterCertificateWithoutCA,
     reject_certificate_transfer::RejectCertificateTransfer,
+    remove_thing_from_thing_group::RemoveThingFromThingGroup,
     set_default_policy_version::SetDefaultPolicyVersion,
     tag_resource::TagResource,
     test_authorization::TestAuthorization,
@@ -90,6 +99,8 @@ operations! {
     update_domain_configuration::UpdateDomainConfiguration,
     update_role_alias::UpdateRoleAlias,
     update_thing::UpdateThing,
+    update_thing_group::UpdateThingGroup,
+    update_thing_groups_for_thing::UpdateThingGroupsForThing,
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! Which resource a tag operation speaks of, and the tags it has. Of the
-//! kinds that carry tags, policies, CA certificates, role aliases and domain configurations exist in this release.
+//! kinds that carry tags, policies, CA certificates, role aliases, domain configurations and thing groups exist in this
+//! release.
 
 use gatehouse_domain::arn::{Arn, Resource};
-use gatehouse_domain::name::{DomainConfigurationName, PolicyName, RoleAliasName};
+use gatehouse_domain::name::{DomainConfigurationName, PolicyName, RoleAliasName, ThingName};
 use gatehouse_domain::tag::is_taggable;
 use gatehouse_store::{Batch, CaCertificateRecord, TagsRecord};
 
 use super::ca_registration::ca_arn;
 use super::domain_configuration;
+use super::thing_group::existing_group;
 use crate::call::Call;
 use crate::error::Error;
 use crate::wire::{unknown_policy, unknown_role_alias};
@@ -24,6 +26,7 @@ enum Existing {
     Policy(PolicyName),
     CaCertificate(CaCertificateRecord),
     RoleAlias(RoleAliasName),
+    ThingGroup(ThingName),
     DomainConfiguration(DomainConfigurationName),
 }
 
@@ -33,6 +36,7 @@ impl Tagged {
         match &self.existing {
             Existing::Policy(name) => batch.require_policy(self.arn.scope, name),
             Existing::CaCertificate(record) => batch.require_ca_certificate(record),
+            Existing::ThingGroup(name) => batch.require_thing_group(self.arn.scope, name),
             Existing::RoleAlias(alias) => batch.require_role_alias(self.arn.scope, alias),
             Existing::DomainConfiguration(name) => batch.require_domain_configuration(self.arn.scope, name),
         }
@@ -70,6 +74,7 @@ async fn existing(call: &Call, arn: &Arn) -> Result<Existing, Error> {
             let record = call.store().role_alias(call.scope, alias).await?.ok_or_else(|| unknown_role_alias(alias))?;
             Ok(Existing::RoleAlias(record.alias))
         }
+        Resource::ThingGroup(name) => Ok(Existing::ThingGroup(existing_group(call, name).await?.name)),
         Resource::Other(text) if let Some(name) = domain_configuration::name_in(text) => {
             if domain_configuration::arn(call.scope, &name) != *arn {
                 return Err(unknown(arn));

@@ -10,13 +10,15 @@ use gatehouse_domain::policy::{
     ConnectAttributes, ConnectionContext, ConnectionFacts, PolicyDocument, Request, Verdict, explain,
 };
 use gatehouse_domain::thing::{Attachment, associated};
+use gatehouse_domain::thing_group::lineage;
 use gatehouse_pki::certificate::Certificate;
+use gatehouse_store::ThingGroupRecord;
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
 use crate::error::Error;
 use crate::operation::Operation;
-use crate::wire::{PolicyItem, canonical_arn, policy_target, unknown_certificate, unknown_policy};
+use crate::wire::{PolicyItem, PolicyTarget, canonical_arn, policy_target, unknown_certificate, unknown_policy};
 
 /// The operation.
 pub struct TestAuthorization;
@@ -145,7 +147,12 @@ async fn simulate(call: &Call, input: &Input) -> Result<(Vec<PolicyName>, Connec
     let mut facts = ConnectionFacts { client_id, ..ConnectionFacts::default() };
     let mut names = Vec::new();
     if let Some(principal) = &input.principal {
-        let id = policy_target(call, principal)?;
+        let PolicyTarget::Certificate(id) = policy_target(call, principal)? else {
+            return Err(Error::invalid(
+                "a thing group does not connect: name the certificate of a device as principal, and the thing's name as \
+                 clientId",
+            ));
+        };
         let record = call.store().admission(call.scope, id).await?.ok_or_else(|| unknown_certificate(id))?;
         let pem = call.store().certificate_pem(call.scope, id).await?.ok_or_else(|| unknown_certificate(id))?;
         let certificate = Certificate::from_pem(&pem).map_err(|error| Error::Internal(error.to_string()))?;
@@ -156,6 +163,8 @@ async fn simulate(call: &Call, input: &Input) -> Result<(Vec<PolicyName>, Connec
         if let Some(attachment) = associated(&attachments, client_id)
             && let Some(thing) = call.store().thing(call.scope, &attachment.thing_name).await?
         {
+            let groups = call.store().groups_of_thing(call.scope, &thing.name).await?;
+            names.extend(call.store().policies_of_groups(call.scope, &lineage(groups.iter().map(ThingGroupRecord::place))).await?);
             facts.thing = Some(Arc::new(thing.facts()));
         }
         names.extend(record.policies);

@@ -165,6 +165,23 @@ impl Api {
         self.post(format!("/things/{}", encoded(name))).quietly().ok().await;
     }
 
+    /// A thing group in `parent`.
+    pub(crate) async fn group(&self, name: &str, parent: Option<&str>) {
+        let body = parent.map_or_else(|| json!({}), |parent| json!({ "parentGroupName": parent }));
+        self.post(format!("/thing-groups/{name}")).json(body).quietly().ok().await;
+    }
+
+    /// Puts a thing into a group.
+    pub(crate) async fn enter(&self, thing: &str, group: &str) {
+        let body = json!({ "thingName": thing, "thingGroupName": group });
+        self.put("/thing-groups/addThingToThingGroup").json(body).quietly().ok().await;
+    }
+
+    pub(crate) async fn attach_to_group(&self, policy: &str, group: &str) {
+        let target = json!({ "target": self.arn(&format!("thinggroup/{group}")) });
+        self.put(format!("/target-policies/{policy}")).json(target).quietly().ok().await;
+    }
+
     /// Attaches a policy, untold.
     pub(crate) async fn attach(&self, policy: &str, certificate: &Certificate) {
         let body = json!({ "target": certificate.arn });

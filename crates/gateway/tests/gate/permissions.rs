@@ -112,6 +112,43 @@ async fn a_things_attributes_count_as_they_are() {
 }
 
 #[tokio::test]
+async fn the_policies_of_a_things_groups_count_as_they_are() {
+    let gate = Gate::open().await;
+    let device = Device::with_key(Key::P256);
+    gate.registrar.register(&Registrar::record(home(), device.id)).await;
+    let connect = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iot:Connect","Resource":"*"}}"#;
+    gate.registrar.make_policy(home(), "connect", connect).await;
+    gate.registrar.attach(home(), "connect", device.id).await;
+    gate.registrar.make_policy(home(), "everything", ALLOW_ALL).await;
+    gate.registrar.make_policy(home(), "silence", &denying("iot:Publish")).await;
+    gate.registrar.make_thing(home(), "lamp", ("group", "a")).await;
+    gate.registrar.attach_thing(home(), "lamp", device.id).await;
+    gate.registrar.make_group(home(), "house", &[]).await;
+    gate.registrar.make_group(home(), "floor", &["house"]).await;
+    gate.registrar.attach_to_group(home(), "everything", "house").await;
+
+    let mut client = gate.connect(&device, "lamp").await;
+    assert_eq!(client.try_publish("t", "").await, 0x87, "in no group yet");
+    // From the group that the thing's own group lies in.
+    gate.registrar.enter_group(home(), "lamp", "floor").await;
+    assert_eq!(client.try_publish("t", "").await, 0);
+    gate.registrar.attach_to_group(home(), "silence", "floor").await;
+    assert_eq!(client.try_publish("t", "").await, 0x87);
+    gate.registrar.detach_from_group(home(), "silence", "floor").await;
+    assert_eq!(client.try_publish("t", "").await, 0);
+    gate.registrar.put_in_force(home(), "everything", &denying("iot:Publish")).await;
+    assert_eq!(client.try_publish("t", "").await, 0x87);
+    gate.registrar.put_in_force(home(), "everything", ALLOW_ALL).await;
+    assert_eq!(client.try_publish("t", "").await, 0);
+    // Another client id stands for no thing.
+    let mut stranger = gate.connect(&device, "stranger").await;
+    assert_eq!(stranger.try_publish("t", "").await, 0x87);
+    // A group that is gone gives nothing.
+    gate.registrar.delete_group(home(), "floor").await;
+    assert_eq!(client.try_publish("t", "").await, 0x87);
+}
+
+#[tokio::test]
 async fn a_policy_of_the_same_name_elsewhere_does_not_matter() {
     let gate = Gate::open().await;
     let mut client = gate.client("dev").await;

@@ -9,8 +9,8 @@ use gatehouse_domain::name::{PolicyName, ThingName};
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::Timestamp;
 use gatehouse_store::{
-    Batch, CaCertificateRecord, CertificateRecord, Error, PolicyRecord, Store, StoreKind, StoreSettings, ThingRecord,
-    TransferRecord,
+    Batch, CaCertificateRecord, CertificateRecord, Error, PolicyRecord, Store, StoreKind, StoreSettings,
+    ThingGroupRecord, ThingRecord, TransferRecord,
 };
 
 /// Makes a test of each function for each engine.
@@ -35,7 +35,7 @@ pub(crate) use on_both_engines;
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 /// The tables of the registry.
-pub(crate) const TABLES: [&str; 30] = [
+pub(crate) const TABLES: [&str; 35] = [
     "accounts",
     "access_keys",
     "certificates",
@@ -66,6 +66,11 @@ pub(crate) const TABLES: [&str; 30] = [
     "role_aliases",
     "scope_counts",
     "domain_configurations",
+    "thing_groups",
+    "thing_group_descendants",
+    "thing_group_members",
+    "thing_group_policies",
+    "dead_thing_groups",
 ];
 
 /// An open store on a database of its own.
@@ -261,6 +266,22 @@ pub(crate) fn policy(number: u32) -> PolicyRecord {
         generation_id: format!("generation-{number}"),
         created_at: NOW,
         last_modified_at: NOW,
+    }
+}
+
+/// A group in the last of `ancestors`.
+pub(crate) fn thing_group(name: &str, ancestors: &[&str]) -> ThingGroupRecord {
+    ThingGroupRecord {
+        scope: scope(),
+        name: name.parse().unwrap(),
+        group_id: format!("id-{name}"),
+        ancestors: ancestors.iter().map(|name| name.parse().unwrap()).collect(),
+        description: None,
+        attributes: BTreeMap::new(),
+        version: 1,
+        child_count: 0,
+        policy_count: 0,
+        created_at: NOW,
     }
 }
 

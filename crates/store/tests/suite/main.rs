@@ -26,6 +26,7 @@ mod registration_codes;
 mod retained_messages;
 mod role_aliases;
 mod sessions;
+mod thing_groups;
 mod things;
 mod transfer_races;
 mod transfers;

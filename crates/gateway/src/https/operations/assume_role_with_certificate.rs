@@ -98,5 +98,5 @@ async fn named_thing(call: &Call<'_>, certificate_id: CertificateId) -> Outcome<
         return Err(refused());
     }
     let thing = registry.thing(call.scope, &name).await.map_err(unavailable)?;
-    thing.map(|thing| Some(ThingFacts::clone(&thing))).ok_or_else(refused)
+    thing.map(|thing| Some(thing.facts.clone())).ok_or_else(refused)
 }

@@ -11,7 +11,8 @@ use gatehouse_domain::scope::{AccountId, Scope};
 use gatehouse_domain::security_policy::SecurityPolicy;
 use gatehouse_domain::time::Clock as _;
 use gatehouse_store::{
-    Batch, CertificateRecord, DomainConfigurationRecord, PolicyRecord, RoleAliasRecord, Store, ThingRecord,
+    Batch, CertificateRecord, DomainConfigurationRecord, PolicyRecord, RoleAliasRecord, Store, ThingGroupRecord,
+    ThingRecord,
 };
 
 use super::{NOW, TestClock};
@@ -196,6 +197,58 @@ impl Registrar {
             created_at: self.clock.now(),
         };
         self.write(|batch| batch.insert_thing(&record)).await;
+    }
+
+    /// Makes a thing group in the last of `ancestors`.
+    pub(crate) async fn make_group(&self, scope: Scope, name: &str, ancestors: &[&str]) {
+        let record = ThingGroupRecord {
+            scope,
+            name: thing(name),
+            group_id: format!("id-{name}"),
+            ancestors: ancestors.iter().map(|name| thing(name)).collect(),
+            description: None,
+            attributes: BTreeMap::new(),
+            version: 1,
+            child_count: 0,
+            policy_count: 0,
+            created_at: self.clock.now(),
+        };
+        self.write(|batch| batch.insert_thing_group(&record)).await;
+    }
+
+    pub(crate) async fn delete_group(&self, scope: Scope, name: &str) {
+        let group = self.store.thing_group(scope, &thing(name)).await.unwrap().unwrap();
+        self.write(|batch| {
+            batch.delete_thing_group(&group);
+            batch.announce(Event::ThingGroup { scope, group_name: thing(name) });
+        })
+        .await;
+    }
+
+    pub(crate) async fn enter_group(&self, scope: Scope, name: &str, group: &str) {
+        let memberships = self.store.memberships(scope, &thing(name)).await.unwrap().unwrap();
+        let group = self.store.thing_group(scope, &thing(group)).await.unwrap().unwrap();
+        self.write(|batch| {
+            batch.change_memberships(&memberships, &[group], &[]);
+            batch.announce(Event::Thing { scope, thing_name: thing(name) });
+        })
+        .await;
+    }
+
+    pub(crate) async fn attach_to_group(&self, scope: Scope, name: &str, group: &str) {
+        self.write(|batch| {
+            batch.attach_group_policy(scope, &policy(name), &thing(group), self.clock.now());
+            batch.announce(Event::ThingGroup { scope, group_name: thing(group) });
+        })
+        .await;
+    }
+
+    pub(crate) async fn detach_from_group(&self, scope: Scope, name: &str, group: &str) {
+        self.write(|batch| {
+            batch.detach_group_policy(scope, &policy(name), &thing(group));
+            batch.announce(Event::ThingGroup { scope, group_name: thing(group) });
+        })
+        .await;
     }
 
     pub(crate) async fn make_role_alias(&self, scope: Scope, name: &str, role_arn: &str, duration_secs: u32) {

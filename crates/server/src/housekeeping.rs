@@ -1,0 +1,50 @@
+//! What is done now and then behind everybody's back: removing what nobody needs any more. Each chore runs until the
+//! server stops; a failure is told and tried again the next time.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatehouse_domain::time::{Clock, Timestamp};
+use gatehouse_store::{Error, LOG_RETENTION_MS, Store};
+
+/// A chore: it ends when it is dropped.
+pub(crate) type Chore = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Between looks for access keys that have ended.
+const KEYS: Duration = Duration::from_secs(60);
+/// Between looks for old entries of the change log.
+const LOG: Duration = Duration::from_secs(60 * 60);
+/// Between looks for what deleted thing groups have left behind.
+const GROUPS: Duration = Duration::from_secs(30);
+
+/// Everything that is to be done.
+pub(crate) fn chores(store: &Store, clock: &Arc<dyn Clock>) -> Vec<Chore> {
+    let with = || (store.clone(), Arc::clone(clock));
+    vec![
+        Box::pin(every(KEYS, "access keys that have ended cannot be removed", with(), |store, now| async move {
+            store.prune_access_keys(now).await
+        })),
+        Box::pin(every(LOG, "the change log cannot be pruned", with(), |store, now| async move {
+            store.prune_log(now.plus_millis(-LOG_RETENTION_MS)).await
+        })),
+        Box::pin(every(GROUPS, "what thing groups left behind cannot be removed", with(), |store, now| async move {
+            while store.sweep_thing_groups(now).await? {}
+            Ok(())
+        })),
+    ]
+}
+
+async fn every<F: Future<Output = Result<(), Error>>>(
+    pause: Duration,
+    failure: &'static str,
+    (store, clock): (Store, Arc<dyn Clock>),
+    chore: impl Fn(Store, Timestamp) -> F,
+) {
+    loop {
+        tokio::time::sleep(pause).await;
+        if let Err(error) = chore(store.clone(), clock.now()).await {
+            tracing::warn!(%error, "{failure}");
+        }
+    }
+}
