@@ -31,6 +31,7 @@ mod metrics;
 mod operator;
 mod possession;
 mod principal;
+mod provisioning;
 mod rates;
 mod refusal_log;
 mod registry;

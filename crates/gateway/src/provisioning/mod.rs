@@ -1,0 +1,3 @@
+//! Fleet provisioning over MQTT.
+
+mod payload;
