@@ -17,6 +17,7 @@ pub mod endpoint;
 pub mod event;
 pub mod fleet_provisioning;
 pub mod host_name;
+mod json;
 pub mod key_quality;
 pub mod limits;
 pub mod name;
