@@ -201,7 +201,7 @@ impl Authorization {
         };
         self.facts.thing = self.thing.as_deref().map(|thing| Arc::new(thing.facts.clone()));
         let mut policies = record.policies;
-        policies.extend(self.thing.iter().flat_map(|thing| thing.policies.iter().cloned()));
+        policies.extend(self.thing.iter().flat_map(|thing| thing.inherited.policies.iter().cloned()));
         let policies = registry.policies(self.scope, policies).await?;
         self.standing = Standing::Certificate(policies);
         Ok(())

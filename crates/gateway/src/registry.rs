@@ -13,9 +13,8 @@ use gatehouse_domain::policy::{PolicyDocument, ThingFacts};
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::security_policy::SecurityPolicy;
-use gatehouse_domain::thing_group::lineage;
 use gatehouse_domain::time::Timestamp;
-use gatehouse_store::{AccessKeyRecord, AdmissionRecord, DomainConfigurationRecord, Store};
+use gatehouse_store::{AccessKeyRecord, AdmissionRecord, DomainConfigurationRecord, InheritedPolicies, Store};
 
 use crate::endpoint::Served;
 use crate::in_force::{Current, InForce};
@@ -45,10 +44,8 @@ pub(crate) struct Registry {
 pub(crate) struct Thing {
     /// What policies may ask of it.
     pub(crate) facts: ThingFacts,
-    /// The groups that it is in, and all that those lie in.
-    groups: Box<[ThingName]>,
-    /// The policies attached to any of them.
-    pub(crate) policies: Box<[PolicyName]>,
+    /// What it gets from its groups.
+    pub(crate) inherited: InheritedPolicies,
 }
 
 impl Registry {
@@ -102,12 +99,8 @@ impl Registry {
 
     async fn stored_thing(&self, scope: Scope, name: &ThingName) -> Result<Option<Thing>, gatehouse_store::Error> {
         let Some(thing) = self.store.thing(scope, name).await? else { return Ok(None) };
-        let memberships = self.store.memberships(scope, name).await?;
-        let groups = memberships.into_iter().flat_map(|memberships| memberships.groups);
-        let groups = lineage(groups.map(|group| group.place()));
-        let policies = self.store.policies_of_groups(scope, &groups).await?;
-        let facts = thing.facts();
-        Ok(Some(Thing { facts, groups: groups.into_boxed_slice(), policies: policies.into_boxed_slice() }))
+        let inherited = self.store.inherited_policies(scope, name).await?.unwrap_or_default();
+        Ok(Some(Thing { facts: thing.facts(), inherited }))
     }
 
     /// The documents in force of the policies `names`. One that was deleted meanwhile is left out: deleting needs it
@@ -204,7 +197,7 @@ impl Registry {
                 }
             },
             Event::ThingGroup { scope, group_name } => {
-                self.things.supersede_if(|(of, _), thing| of == scope && thing.groups.contains(group_name));
+                self.things.supersede_if(|(of, _), thing| of == scope && thing.inherited.groups.contains(group_name));
             }
             Event::Certificate { .. }
             | Event::CertificatePolicies { .. }

@@ -69,6 +69,7 @@ pub use stored_message::StoredMessage;
 pub use tags::TagsRecord;
 pub use thing_attachments::ThingAttachment;
 pub use thing_group_members::MembershipsRecord;
+pub use thing_group_policies::InheritedPolicies;
 pub use thing_groups::{GroupPosition, ThingGroupFilter, ThingGroupRecord};
 pub use things::{ThingFilter, ThingRecord};
 pub use transfers::TransferRecord;

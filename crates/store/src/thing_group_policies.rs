@@ -4,14 +4,39 @@
 use gatehouse_domain::limits;
 use gatehouse_domain::name::{PolicyName, ThingName};
 use gatehouse_domain::scope::Scope;
+use gatehouse_domain::thing_group::lineage;
 use gatehouse_domain::time::Timestamp;
 
 use crate::engine::{Value, params};
-use crate::{Batch, Error, Page, Store};
+use crate::{Batch, Error, Page, Store, ThingGroupRecord};
 
 const TABLE: &str = "thing_group_policies";
 
+/// What a thing gets from its groups.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InheritedPolicies {
+    /// The groups that it is in, and all that those lie in.
+    pub groups: Vec<ThingName>,
+    /// The policies attached to any of them, each once, by name.
+    pub policies: Vec<PolicyName>,
+}
+
 impl Store {
+    /// What a thing gets from its groups; `None` when there is no such thing.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] or [`Error::Corrupt`].
+    pub async fn inherited_policies(
+        &self,
+        scope: Scope,
+        thing_name: &ThingName,
+    ) -> Result<Option<InheritedPolicies>, Error> {
+        let Some(memberships) = self.memberships(scope, thing_name).await? else { return Ok(None) };
+        let groups = lineage(memberships.groups.iter().map(ThingGroupRecord::place));
+        let policies = self.policies_of_groups(scope, &groups).await?;
+        Ok(Some(InheritedPolicies { groups, policies }))
+    }
+
     /// The policies attached to any of the groups, each once, by name. At most 100 groups may be asked for.
     ///
     /// # Errors

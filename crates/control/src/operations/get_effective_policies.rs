@@ -7,7 +7,7 @@ use gatehouse_domain::arn::Arn;
 use gatehouse_domain::limits;
 use gatehouse_domain::name::{PolicyName, ThingName};
 use gatehouse_domain::thing_group::lineage;
-use gatehouse_store::{Page, ThingGroupRecord};
+use gatehouse_store::Page;
 use serde::{Deserialize, Serialize};
 
 use super::thing_group::existing_group;
@@ -63,9 +63,8 @@ impl Operation for GetEffectivePolicies {
         }
         let mut names = Vec::new();
         if let Some(thing_name) = &input.thing_name {
-            let memberships = call.store().memberships(call.scope, thing_name).await?;
-            let memberships = memberships.ok_or_else(|| unknown_thing(thing_name))?;
-            names.extend(call.store().policies_of_groups(call.scope, &lineage(memberships.groups.iter().map(ThingGroupRecord::place))).await?);
+            let inherited = call.store().inherited_policies(call.scope, thing_name).await?;
+            names.extend(inherited.ok_or_else(|| unknown_thing(thing_name))?.policies);
         }
         if let Some(principal) = &input.principal {
             names.extend(policies_of(call, &policy_target(call, principal)?).await?);

@@ -10,9 +10,7 @@ use gatehouse_domain::policy::{
     ConnectAttributes, ConnectionContext, ConnectionFacts, PolicyDocument, Request, Verdict, explain,
 };
 use gatehouse_domain::thing::{Attachment, associated};
-use gatehouse_domain::thing_group::lineage;
 use gatehouse_pki::certificate::Certificate;
-use gatehouse_store::ThingGroupRecord;
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
@@ -163,8 +161,8 @@ async fn simulate(call: &Call, input: &Input) -> Result<(Vec<PolicyName>, Connec
         if let Some(attachment) = associated(&attachments, client_id)
             && let Some(thing) = call.store().thing(call.scope, &attachment.thing_name).await?
         {
-            let groups = call.store().groups_of_thing(call.scope, &thing.name).await?;
-            names.extend(call.store().policies_of_groups(call.scope, &lineage(groups.iter().map(ThingGroupRecord::place))).await?);
+            let inherited = call.store().inherited_policies(call.scope, &thing.name).await?.unwrap_or_default();
+            names.extend(inherited.policies);
             facts.thing = Some(Arc::new(thing.facts()));
         }
         names.extend(record.policies);

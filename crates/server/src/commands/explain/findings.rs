@@ -7,6 +7,7 @@ use gatehouse_domain::arn::{Arn, Prefix};
 use gatehouse_domain::ca::{FirstContact, auto_register};
 use gatehouse_domain::certificate::{CertificateMode, CertificateStatus};
 use gatehouse_domain::client_id::ClientId;
+use gatehouse_domain::name::PolicyName;
 use gatehouse_domain::policy::{
     ConnectAttributes, ConnectionContext, ConnectionFacts, Decision, PolicyDocument, Request, evaluate,
 };
@@ -152,7 +153,18 @@ async fn unregistered(
     Ok(())
 }
 
-/// Whether the policies let it connect.
+/// The documents in force of the policies `names`.
+async fn documents(opened: &Opened, scope: Scope, names: &[PolicyName]) -> Result<Vec<PolicyDocument>, Failure> {
+    let mut documents = Vec::new();
+    for name in names {
+        if let Some((_, text)) = opened.store.default_policy_document(scope, name).await? {
+            documents.push(PolicyDocument::parse(&text).map_err(|error| Failure::other(error.to_string()))?);
+        }
+    }
+    Ok(documents)
+}
+
+/// Whether the policies, its own and those of its thing's groups, let it connect.
 async fn policies(
     opened: &Opened,
     subject: &Subject,
@@ -164,7 +176,7 @@ async fn policies(
     let arn = Arn::certificate(scope, subject.id);
     let attach =
         || Some(format!("aws iot attach-policy --region {} --policy-name <policy> --target {arn}", scope.region));
-    if record.policies.is_empty() {
+    if record.policies.is_empty() && record.things.is_empty() {
         findings
             .push(Finding::denied("no policy is attached to it, so nothing allows iot:Connect".to_owned(), attach()));
         return Ok(());
@@ -178,14 +190,10 @@ async fn policies(
     if client_ids.is_empty() {
         findings.push(Finding::note("--client-id tells whether its policies let it connect under that id".to_owned()));
     }
-    let mut documents = Vec::new();
-    for name in &record.policies {
-        if let Some((_, text)) = opened.store.default_policy_document(scope, name).await? {
-            documents.push(PolicyDocument::parse(&text).map_err(|error| Failure::other(error.to_string()))?);
-        }
-    }
+    let own = documents(opened, scope, &record.policies).await?;
     let mut verdicts = Vec::new();
     for client_id in client_ids {
+        let mut in_force = own.clone();
         let mut facts = ConnectionFacts {
             client_id: Some(client_id.clone()),
             certificate_id: Some(subject.id),
@@ -196,12 +204,14 @@ async fn policies(
         if let Some(attachment) = associated(&attachments, client_id.as_str())
             && let Some(thing) = opened.store.thing(scope, &attachment.thing_name).await?
         {
+            let inherited = opened.store.inherited_policies(scope, &thing.name).await?.unwrap_or_default();
+            in_force.extend(documents(opened, scope, &inherited.policies).await?);
             facts.thing = Some(Arc::new(thing.facts()));
         }
         let resource = format!("{}client/{client_id}", Prefix(&scope));
         let context = ConnectionContext::connecting(&facts, now, ConnectAttributes::default());
         let request = Request { action: "iot:Connect", resource: &resource, context: &context };
-        verdicts.push(match evaluate(&documents, &request) {
+        verdicts.push(match evaluate(&in_force, &request) {
             Decision::Allowed => Finding::note(format!("its policies let it connect with client id {client_id}")),
             Decision::ExplicitDeny => Finding::denied(
                 format!("a policy denies iot:Connect for client id {client_id}"),
