@@ -21,6 +21,7 @@ mod expression;
 mod just_in_time;
 mod mappings;
 mod members;
+mod outcome;
 mod overrides;
 mod parameters;
 mod plain;
@@ -35,6 +36,7 @@ mod template;
 mod thing;
 
 pub use just_in_time::just_in_time_parameters;
+pub use outcome::{ExistingThing, OutcomeRefusal, ThingOutcome, outcome};
 pub use overrides::{MergingOverride, Override};
 pub use parameters::CERTIFICATE_ID;
 pub use plan::{CertificatePlan, CertificateSource, Plan, PlannedPolicy, PolicyPlan, ThingOverrides, ThingPlan};
