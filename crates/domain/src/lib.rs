@@ -33,3 +33,4 @@ pub mod thing;
 pub mod time;
 pub mod topic;
 pub mod validity;
+pub mod version;

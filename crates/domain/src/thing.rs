@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits;
 use crate::name::ThingName;
+use crate::version::{VersionConflict, check_version};
 
 /// Why the attributes of a thing are refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,23 +81,6 @@ pub struct NameTaken;
 /// [`NameTaken`] when the existing thing is configured otherwise.
 pub fn create_again(existing: &Configuration, wanted: &Configuration) -> Result<(), NameTaken> {
     if existing == wanted { Ok(()) } else { Err(NameTaken) }
-}
-
-/// The caller expected another version of the thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the thing has version {actual}, and version {expected} was expected: read it again and repeat the change")]
-pub struct VersionConflict {
-    /// The version it has.
-    pub actual: i64,
-    /// The version that was expected.
-    pub expected: i64,
-}
-
-fn check_version(actual: i64, expected: Option<i64>) -> Result<(), VersionConflict> {
-    match expected {
-        Some(expected) if expected != actual => Err(VersionConflict { actual, expected }),
-        _ => Ok(()),
-    }
 }
 
 /// What UpdateThing asks for.
