@@ -7,6 +7,7 @@
 
 pub mod admission;
 pub mod arn;
+pub mod billing_group;
 pub mod ca;
 pub mod certificate;
 pub mod client_id;
@@ -19,6 +20,7 @@ pub mod host_name;
 pub mod key_quality;
 pub mod limits;
 pub mod name;
+pub mod naming;
 pub mod policy;
 pub mod policy_registry;
 pub mod quotas;
@@ -30,6 +32,7 @@ pub mod security_policy;
 pub mod session;
 pub mod tag;
 pub mod thing;
+pub mod thing_type;
 pub mod time;
 pub mod topic;
 pub mod validity;

@@ -56,6 +56,12 @@ pub const RESOURCES_TESTED: usize = 100;
 pub const THING_ATTRIBUTES: usize = 3;
 /// Attributes of a thing with a thing type.
 pub const THING_ATTRIBUTES_TYPED: usize = 50;
+/// Searchable attributes of a thing type.
+pub const SEARCHABLE_ATTRIBUTES: usize = 3;
+/// How long a thing type is deprecated before it may be deleted, in milliseconds (API reference, DeleteThingType).
+pub const DEPRECATED_BEFORE_DELETION_MS: i64 = 5 * 60 * 1000;
+/// Billing groups of a scope.
+pub const BILLING_GROUPS: u32 = 20_000;
 /// Tags on one resource.
 pub const TAGS_PER_RESOURCE: usize = 50;
 

@@ -64,7 +64,7 @@ impl Operation for CreateThing {
         let attributes =
             update_attributes(&BTreeMap::new(), given.unwrap_or_default(), AttributeUpdate::Replace, false)
                 .map_err(|refusal| Error::invalid(refusal.to_string()))?;
-        let wanted = Configuration { thing_type_name: None, attributes };
+        let wanted = Configuration { thing_type_name: None, attributes, billing_group_name: None };
         if let Some(existing) = existing {
             return match create_again(&configuration(&existing), &wanted) {
                 Ok(()) => Ok(output(&arn, existing)),

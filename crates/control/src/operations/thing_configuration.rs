@@ -17,5 +17,9 @@ pub(super) struct AttributePayload {
 
 /// What a stored thing is configured with.
 pub(super) fn configuration(record: &ThingRecord) -> Configuration {
-    Configuration { thing_type_name: record.thing_type_name.clone(), attributes: record.attributes.clone() }
+    Configuration {
+        thing_type_name: record.thing_type_name.clone(),
+        attributes: record.attributes.clone(),
+        billing_group_name: None,
+    }
 }
