@@ -12,6 +12,7 @@
 mod access;
 mod attachments;
 mod batch;
+mod billing_groups;
 mod ca_certificates;
 mod certificates;
 mod counts;
@@ -38,11 +39,13 @@ mod store;
 mod stored_message;
 mod tags;
 mod thing_attachments;
+mod thing_types;
 mod things;
 mod transfers;
 
 pub use access::{AccessKeyRecord, AccountRecord};
 pub use batch::Batch;
+pub use billing_groups::BillingGroupRecord;
 pub use ca_certificates::CaCertificateRecord;
 pub use certificates::{AdmissionRecord, CertificateRecord};
 pub use counts::CountedKind;
@@ -65,5 +68,6 @@ pub use store::{CommitListener, Store};
 pub use stored_message::StoredMessage;
 pub use tags::TagsRecord;
 pub use thing_attachments::ThingAttachment;
+pub use thing_types::ThingTypeRecord;
 pub use things::{ThingFilter, ThingRecord};
 pub use transfers::TransferRecord;

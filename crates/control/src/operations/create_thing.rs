@@ -78,6 +78,7 @@ impl Operation for CreateThing {
             thing_id: call.uuid()?,
             thing_type_name: wanted.thing_type_name,
             attributes: wanted.attributes,
+            billing_group_id: None,
             version: 1,
             principal_count: 0,
             created_at: call.now,

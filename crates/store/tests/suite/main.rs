@@ -10,6 +10,7 @@
 )]
 
 mod access;
+mod billing_groups;
 mod ca_certificates;
 mod certificates;
 mod change_log;
@@ -26,6 +27,7 @@ mod registration_codes;
 mod retained_messages;
 mod role_aliases;
 mod sessions;
+mod thing_types;
 mod things;
 mod transfer_races;
 mod transfers;
