@@ -1,13 +1,15 @@
-//! Which resource a tag operation speaks of, and the tags it has. Of the
-//! kinds that carry tags, policies, CA certificates, role aliases and domain configurations exist in this release.
+//! Which resource a tag operation speaks of, and the tags it has. Of the kinds that carry tags, policies, CA certificates,
+//! role aliases, domain configurations, thing types and billing groups exist in this release.
 
 use gatehouse_domain::arn::{Arn, Resource};
-use gatehouse_domain::name::{DomainConfigurationName, PolicyName, RoleAliasName};
+use gatehouse_domain::name::{DomainConfigurationName, PolicyName, RoleAliasName, ThingName};
 use gatehouse_domain::tag::is_taggable;
 use gatehouse_store::{Batch, CaCertificateRecord, TagsRecord};
 
+use super::billing_group::existing_group;
 use super::ca_registration::ca_arn;
 use super::domain_configuration;
+use super::thing_type::existing_type;
 use crate::call::Call;
 use crate::error::Error;
 use crate::wire::{unknown_policy, unknown_role_alias};
@@ -25,6 +27,8 @@ enum Existing {
     CaCertificate(CaCertificateRecord),
     RoleAlias(RoleAliasName),
     DomainConfiguration(DomainConfigurationName),
+    ThingType(ThingName),
+    BillingGroup(ThingName),
 }
 
 impl Tagged {
@@ -35,6 +39,8 @@ impl Tagged {
             Existing::CaCertificate(record) => batch.require_ca_certificate(record),
             Existing::RoleAlias(alias) => batch.require_role_alias(self.arn.scope, alias),
             Existing::DomainConfiguration(name) => batch.require_domain_configuration(self.arn.scope, name),
+            Existing::ThingType(name) => batch.require_thing_type(self.arn.scope, name),
+            Existing::BillingGroup(name) => batch.require_billing_group(self.arn.scope, name),
         }
     }
 }
@@ -70,6 +76,8 @@ async fn existing(call: &Call, arn: &Arn) -> Result<Existing, Error> {
             let record = call.store().role_alias(call.scope, alias).await?.ok_or_else(|| unknown_role_alias(alias))?;
             Ok(Existing::RoleAlias(record.alias))
         }
+        Resource::ThingType(name) => Ok(Existing::ThingType(existing_type(call, name).await?.name)),
+        Resource::BillingGroup(name) => Ok(Existing::BillingGroup(existing_group(call, name).await?.name)),
         Resource::Other(text) if let Some(name) = domain_configuration::name_in(text) => {
             if domain_configuration::arn(call.scope, &name) != *arn {
                 return Err(unknown(arn));
