@@ -25,6 +25,9 @@ PAGINATORS = {
     "list_domain_configurations": ({"serviceType": "DATA"}, "domainConfigurations", "domainConfigurationName"),
     "list_role_aliases": ({}, "roleAliases", None),
     "list_things": ({}, "things", "thingName"),
+    "list_thing_types": ({}, "thingTypes", "thingTypeName"),
+    "list_billing_groups": ({}, "billingGroups", "groupName"),
+    "list_things_in_billing_group": ({"billingGroupName": "group-0"}, "things", None),
     "list_thing_principals": ({"thingName": "thing"}, "principals", None),
     "list_thing_principals_v2": ({"thingName": "thing"}, "thingPrincipalObjects", "principal"),
     "list_principal_things": ({"principal": "device"}, "things", None),
@@ -45,6 +48,9 @@ def crowd(shared_server, tmp_path_factory):
     for thing in things:
         account.iot.create_thing(thingName=thing)
     for n in range(ITEMS):
+        account.iot.create_thing_type(thingTypeName=f"type-{n}")
+        account.iot.create_billing_group(billingGroupName=f"group-{n}")
+        account.iot.add_thing_to_billing_group(billingGroupName="group-0", thingName=things[n])
         role = f"arn:aws:iam::{account.credentials.account_id}:role/reader"
         account.iot.create_role_alias(roleAlias=f"alias-{n}", roleArn=role)
     # Two endpoints of service type DATA are there already.

@@ -92,8 +92,79 @@ def test_an_exclusive_principal_belongs_to_one_thing(account):
     assert told == [{"thingName": "exclusive-1", "thingPrincipalType": "EXCLUSIVE_THING"}]
 
 
-def test_thing_types_do_not_exist_yet_and_are_not_ignored(account):
+def test_the_cli_tells_the_story_of_a_thing_type(account):
+    described = "thingTypeDescription=a lamp,searchableAttributes=wattage,colour"
+    made = account.aws("iot", "create-thing-type", "--thing-type-name", "lamp", "--thing-type-properties", described)
+    assert made["thingTypeArn"] == "arn:aws:iot:us-east-1:000000000000:thingtype/lamp"
+    again = account.aws("iot", "create-thing-type", "--thing-type-name", "lamp", "--thing-type-properties", described)
+    assert again == made
+    told = account.iot.describe_thing_type(thingTypeName="lamp")
+    assert (told["thingTypeId"], told["thingTypeMetadata"]["deprecated"]) == (made["thingTypeId"], False)
+    assert told["thingTypeProperties"]["thingTypeDescription"] == "a lamp"
+    assert set(told["thingTypeProperties"]["searchableAttributes"]) == {"wattage", "colour"}
+
+    attributes = {f"a{n}": "x" for n in range(50)}
+    account.iot.create_thing(thingName="typed", thingTypeName="lamp", attributePayload={"attributes": attributes})
+    assert account.iot.describe_thing(thingName="typed")["thingTypeName"] == "lamp"
+    listed = account.aws("iot", "list-things", "--thing-type-name", "lamp")["things"]
+    assert [thing["thingName"] for thing in listed] == ["typed"]
+
+    assert account.aws("iot", "deprecate-thing-type", "--thing-type-name", "lamp") == {}
+    told = account.aws("iot", "list-thing-types", "--thing-type-name", "lamp")["thingTypes"]
+    assert [(found["thingTypeName"], found["thingTypeMetadata"]["deprecated"]) for found in told] == [("lamp", True)]
+    done = account.try_aws("iot", "create-thing", "--thing-name", "late", "--thing-type-name", "lamp")
+    assert "(InvalidRequestException)" in done.stderr and "deprecated" in done.stderr
+    done = account.try_aws("iot", "delete-thing-type", "--thing-type-name", "lamp")
+    assert "(InvalidRequestException)" in done.stderr and "five minutes" in done.stderr
+    account.aws("iot", "deprecate-thing-type", "--thing-type-name", "lamp", "--undo-deprecate")
+    account.iot.create_thing(thingName="late", thingTypeName="lamp")
+
+
+def test_thing_types_that_do_not_exist_are_not_ignored(account):
     with pytest.raises(account.iot.exceptions.ResourceNotFoundException):
-        account.iot.create_thing(thingName="typed", thingTypeName="lamp")
+        account.iot.create_thing(thingName="untyped", thingTypeName="nope")
     with pytest.raises(account.iot.exceptions.ResourceNotFoundException):
-        account.iot.describe_thing(thingName="typed")
+        account.iot.describe_thing(thingName="untyped")
+
+
+def test_nothing_is_promised_about_mqtt_5_messages(account):
+    propagating = [{"userPropertyKey": "room", "thingAttribute": "room"}]
+    with pytest.raises(account.iot.exceptions.InvalidRequestException, match="propagatingAttributes is not supported"):
+        account.iot.create_thing_type(
+            thingTypeName="enriched",
+            thingTypeProperties={"mqtt5Configuration": {"propagatingAttributes": propagating}},
+        )
+
+
+def test_the_cli_tells_the_story_of_a_billing_group(account):
+    made = account.aws(
+        "iot", "create-billing-group", "--billing-group-name", "north",
+        "--billing-group-properties", "billingGroupDescription=the north", "--tags", "Key=cost,Value=7",
+    )  # fmt: skip
+    assert made["billingGroupArn"] == "arn:aws:iot:us-east-1:000000000000:billinggroup/north"
+    tags = account.aws("iot", "list-tags-for-resource", "--resource-arn", made["billingGroupArn"])["tags"]
+    assert tags == [{"Key": "cost", "Value": "7"}]
+    account.iot.create_billing_group(billingGroupName="south")
+    account.iot.create_thing(thingName="billed", billingGroupName="north")
+    assert account.iot.describe_thing(thingName="billed")["billingGroupName"] == "north"
+
+    to_south = ("--billing-group-name", "south", "--thing-name", "billed")
+    assert account.aws("iot", "add-thing-to-billing-group", *to_south) == {}
+    members = account.aws("iot", "list-things-in-billing-group", "--billing-group-name", "south")["things"]
+    assert members == ["billed"]
+    assert account.iot.list_things_in_billing_group(billingGroupName="north")["things"] == []
+    assert account.aws("iot", "remove-thing-from-billing-group", *to_south) == {}
+    assert "billingGroupName" not in account.iot.describe_thing(thingName="billed")
+    found = account.aws("iot", "list-billing-groups", "--name-prefix-filter", "nor")["billingGroups"]
+    assert found == [{"groupName": "north", "groupArn": made["billingGroupArn"]}]
+
+    update = {"billingGroupName": "north", "billingGroupProperties": {"billingGroupDescription": "the far north"}}
+    assert account.iot.update_billing_group(**update, expectedVersion=1)["version"] == 2
+    with pytest.raises(account.iot.exceptions.VersionConflictException):
+        account.iot.update_billing_group(**update, expectedVersion=1)
+    told = account.iot.describe_billing_group(billingGroupName="north")
+    assert told["billingGroupProperties"] == {"billingGroupDescription": "the far north"}
+    assert account.aws("iot", "delete-billing-group", "--billing-group-name", "north") == {}
+    account.iot.delete_billing_group(billingGroupName="north")
+    with pytest.raises(account.iot.exceptions.ResourceNotFoundException):
+        account.iot.describe_billing_group(billingGroupName="north")

@@ -17,6 +17,10 @@ pub enum Resource {
     Thing(ThingName),
     /// `thinggroup/<name>`
     ThingGroup(ThingName),
+    /// `thingtype/<name>`
+    ThingType(ThingName),
+    /// `billinggroup/<name>`
+    BillingGroup(ThingName),
     /// `rolealias/<alias>`
     RoleAlias(RoleAliasName),
     /// Any other kind, e.g. `cacert/…` or `topic/…`, as text.
@@ -62,6 +66,18 @@ impl Arn {
         Self { scope, resource: Resource::ThingGroup(name) }
     }
 
+    /// The ARN of a thing type.
+    #[must_use]
+    pub const fn thing_type(scope: Scope, name: ThingName) -> Self {
+        Self { scope, resource: Resource::ThingType(name) }
+    }
+
+    /// The ARN of a billing group.
+    #[must_use]
+    pub const fn billing_group(scope: Scope, name: ThingName) -> Self {
+        Self { scope, resource: Resource::BillingGroup(name) }
+    }
+
     /// The ARN of a role alias.
     #[must_use]
     pub const fn role_alias(scope: Scope, alias: RoleAliasName) -> Self {
@@ -97,6 +113,8 @@ impl Arn {
             "policy" => Resource::Policy(name.parse().map_err(|_| InvalidArn)?),
             "thing" => Resource::Thing(name.parse().map_err(|_| InvalidArn)?),
             "thinggroup" => Resource::ThingGroup(name.parse().map_err(|_| InvalidArn)?),
+            "thingtype" => Resource::ThingType(name.parse().map_err(|_| InvalidArn)?),
+            "billinggroup" => Resource::BillingGroup(name.parse().map_err(|_| InvalidArn)?),
             "rolealias" => Resource::RoleAlias(name.parse().map_err(|_| InvalidArn)?),
             _ => Resource::Other(resource.to_owned()),
         };
@@ -121,6 +139,8 @@ impl fmt::Display for Resource {
             Self::Policy(name) => write!(f, "policy/{name}"),
             Self::Thing(name) => write!(f, "thing/{name}"),
             Self::ThingGroup(name) => write!(f, "thinggroup/{name}"),
+            Self::ThingType(name) => write!(f, "thingtype/{name}"),
+            Self::BillingGroup(name) => write!(f, "billinggroup/{name}"),
             Self::RoleAlias(alias) => write!(f, "rolealias/{alias}"),
             Self::Other(text) => f.write_str(text),
         }
@@ -154,6 +174,8 @@ mod tests {
             "arn:aws:iot:us-east-1:123456789012:policy/p".into(),
             "arn:aws-cn:iot:cn-north-1:123456789012:thing/t:1".into(),
             "arn:aws:iot:us-east-1:123456789012:rolealias/a=b".into(),
+            "arn:aws:iot:us-east-1:123456789012:thingtype/a:b".into(),
+            "arn:aws:iot:us-east-1:123456789012:billinggroup/a_b".into(),
             "arn:aws:iot:us-east-1:123456789012:domainconfiguration/n/abcde".into(),
         ] {
             assert_eq!(Arn::parse(&text).unwrap().to_string(), text);
@@ -172,6 +194,8 @@ mod tests {
             "arn:aws:iot:us-east-1:123456789012:thing/../x",
             "arn:aws:iot:us-east-1:123456789012:cert/zz",
             "arn:aws:iot:us-east-1:123456789012:rolealias/a/b",
+            "arn:aws:iot:us-east-1:123456789012:thingtype/a/b",
+            "arn:aws:iot:us-east-1:123456789012:billinggroup/a=b",
             "arn:aws:iot:cn-north-1:123456789012:thing/t",
         ] {
             assert!(Arn::parse(bad).is_err(), "{bad}");

@@ -7,6 +7,7 @@
 
 pub mod admission;
 pub mod arn;
+pub mod billing_group;
 pub mod ca;
 pub mod certificate;
 pub mod client_id;
@@ -21,6 +22,7 @@ mod json;
 pub mod key_quality;
 pub mod limits;
 pub mod name;
+pub mod naming;
 pub mod policy;
 pub mod policy_registry;
 pub mod provisioning;
@@ -34,6 +36,8 @@ pub mod session;
 pub mod tag;
 pub mod thing;
 pub mod thing_group;
+pub mod thing_type;
 pub mod time;
 pub mod topic;
 pub mod validity;
+pub mod version;

@@ -66,6 +66,12 @@ pub const THING_GROUP_CHILDREN: u32 = 100;
 pub const THING_GROUP_ATTRIBUTES: usize = 50;
 /// Policies attached to one thing group. (Ours; as of a certificate.)
 pub const POLICIES_PER_THING_GROUP: u32 = 10;
+/// Searchable attributes of a thing type.
+pub const SEARCHABLE_ATTRIBUTES: usize = 3;
+/// How long a thing type is deprecated before it may be deleted, in milliseconds (API reference, DeleteThingType).
+pub const DEPRECATED_BEFORE_DELETION_MS: i64 = 5 * 60 * 1000;
+/// Billing groups of a scope.
+pub const BILLING_GROUPS: u32 = 20_000;
 /// Tags on one resource.
 pub const TAGS_PER_RESOURCE: usize = 50;
 

@@ -54,11 +54,16 @@ pub fn remove<'a>(
     tags
 }
 
-/// The kinds of resources that carry tags, besides policies, thing groups and role aliases (developer guide, "Tagging your AWS IoT
-/// resources").
-const TAGGED_KINDS: [&str; 15] = [
+/// Whether a resource with the tags `current` has all that are `wanted`.
+#[must_use]
+pub fn has_all(current: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> bool {
+    wanted.iter().all(|(key, value)| current.get(key) == Some(value))
+}
+
+/// The kinds of resources that carry tags, besides those that have a variant of [`Resource`] (developer guide, "Tagging
+/// your AWS IoT resources").
+const TAGGED_KINDS: [&str; 13] = [
     "authorizer",
-    "billinggroup",
     "cacert",
     "certificateprovider",
     "dimension",
@@ -71,7 +76,6 @@ const TAGGED_KINDS: [&str; 15] = [
     "scheduledaudit",
     "securityprofile",
     "stream",
-    "thingtype",
 ];
 
 /// Whether resources of this kind carry tags: things and client certificates do not.
@@ -79,7 +83,11 @@ const TAGGED_KINDS: [&str; 15] = [
 pub fn is_taggable(resource: &Resource) -> bool {
     match resource {
         Resource::Certificate(_) | Resource::Thing(_) => false,
-        Resource::Policy(_) | Resource::ThingGroup(_) | Resource::RoleAlias(_) => true,
+        Resource::Policy(_)
+        | Resource::ThingGroup(_)
+        | Resource::ThingType(_)
+        | Resource::BillingGroup(_)
+        | Resource::RoleAlias(_) => true,
         Resource::Other(text) => text.split_once('/').is_some_and(|(kind, _)| TAGGED_KINDS.contains(&kind)),
     }
 }
@@ -110,11 +118,36 @@ mod tests {
     }
 
     #[test]
+    fn all_wanted_tags_are_there_with_their_values() {
+        let tags = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let current = tags(&[("a", "1"), ("b", "")]);
+        for (wanted, expected) in [
+            (tags(&[]), true),
+            (tags(&[("a", "1")]), true),
+            (current.clone(), true),
+            (tags(&[("a", "2")]), false),
+            (tags(&[("c", "")]), false),
+        ] {
+            assert_eq!(has_all(&current, &wanted), expected, "{wanted:?}");
+        }
+    }
+
+    #[test]
     fn things_and_client_certificates_carry_no_tags() {
         let taggable = |name: &str| {
             is_taggable(&Arn::parse(&format!("arn:aws:iot:us-east-1:123456789012:{name}")).unwrap().resource)
         };
-        for name in ["policy/p", "thinggroup/g", "rolealias/a", "cacert/c", "domainconfiguration/d/abcde"] {
+        for name in [
+            "policy/p",
+            "thinggroup/g",
+            "thingtype/t",
+            "billinggroup/b",
+            "rolealias/a",
+            "cacert/c",
+            "domainconfiguration/d/abcde",
+        ] {
             assert!(taggable(name), "{name}");
         }
         for name in ["thing/t", &format!("cert/{}", "ab".repeat(32)), "topic/a", "client/c", "index/i"] {

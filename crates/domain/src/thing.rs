@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits;
 use crate::name::ThingName;
+use crate::version::{VersionConflict, check_version};
 
 /// Why the attributes of a thing are refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,6 +80,8 @@ pub struct Configuration {
     pub thing_type_name: Option<ThingName>,
     /// Its attributes.
     pub attributes: BTreeMap<String, String>,
+    /// Its billing group.
+    pub billing_group_name: Option<ThingName>,
 }
 
 /// CreateThing names a thing that is configured otherwise.
@@ -92,27 +95,6 @@ pub struct NameTaken;
 /// [`NameTaken`] when the existing thing is configured otherwise.
 pub fn create_again(existing: &Configuration, wanted: &Configuration) -> Result<(), NameTaken> {
     if existing == wanted { Ok(()) } else { Err(NameTaken) }
-}
-
-/// The caller expected another version of a thing or a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it has version {actual}, and version {expected} was expected: read it again and repeat the change")]
-pub struct VersionConflict {
-    /// The version it has.
-    pub actual: i64,
-    /// The version that was expected.
-    pub expected: i64,
-}
-
-/// Is `actual` the version that the caller expected?
-///
-/// # Errors
-/// [`VersionConflict`] when it is another.
-pub(crate) fn check_version(actual: i64, expected: Option<i64>) -> Result<(), VersionConflict> {
-    match expected {
-        Some(expected) if expected != actual => Err(VersionConflict { actual, expected }),
-        _ => Ok(()),
-    }
 }
 
 /// What UpdateThing asks for.
@@ -159,7 +141,14 @@ pub fn update(current: &Configuration, version: i64, update: Update) -> Result<C
     // Without its type the thing may have fewer attributes, so they are counted even when they stay as they are.
     let (given, how) = update.attributes.unwrap_or((BTreeMap::new(), AttributeUpdate::Merge));
     let attributes = update_attributes(&current.attributes, given, how, thing_type_name.is_some())?;
-    Ok(Configuration { thing_type_name, attributes })
+    Ok(Configuration { thing_type_name, attributes, billing_group_name: current.billing_group_name.clone() })
+}
+
+/// The type that a change associates a thing with. A thing that keeps its type is not associated anew, so the type may
+/// have been deprecated since.
+#[must_use]
+pub fn newly_associated<'a>(before: Option<&ThingName>, after: Option<&'a ThingName>) -> Option<&'a ThingName> {
+    after.filter(|after| before != Some(*after))
 }
 
 /// Why a thing cannot be deleted.
@@ -317,7 +306,11 @@ mod tests {
     }
 
     fn configuration(type_name: Option<&str>, pairs: &[(&str, &str)]) -> Configuration {
-        Configuration { thing_type_name: type_name.map(|name| name.parse().unwrap()), attributes: attributes(pairs) }
+        Configuration {
+            thing_type_name: type_name.map(|name| name.parse().unwrap()),
+            attributes: attributes(pairs),
+            billing_group_name: None,
+        }
     }
 
     #[test]
@@ -326,6 +319,9 @@ mod tests {
         assert_eq!(create_again(&thing, &thing.clone()), Ok(()));
         assert_eq!(create_again(&thing, &configuration(None, &[("a", "2")])), Err(NameTaken));
         assert_eq!(create_again(&thing, &configuration(Some("t"), &[("a", "1")])), Err(NameTaken));
+        let billed = Configuration { billing_group_name: "b".parse().ok(), ..thing.clone() };
+        assert_eq!(create_again(&thing, &billed), Err(NameTaken));
+        assert_eq!(create_again(&billed, &thing), Err(NameTaken));
     }
 
     #[test]
@@ -340,6 +336,8 @@ mod tests {
         assert_eq!(update(&thing, 1, both), Err(UpdateRefusal::TypeSetAndRemoved));
         let emptied = Update { attributes: Some((BTreeMap::new(), AttributeUpdate::Replace)), ..Update::default() };
         assert_eq!(update(&thing, 1, emptied), Ok(configuration(Some("t"), &[])));
+        let billed = Configuration { billing_group_name: "b".parse().ok(), ..thing };
+        assert_eq!(update(&billed, 1, Update::default()), Ok(billed));
     }
 
     #[test]
@@ -349,6 +347,20 @@ mod tests {
         assert!(matches!(update(&thing, 1, untyped.clone()), Err(UpdateRefusal::Attributes(_))));
         let smaller = Update { attributes: Some((attributes(&[("d", "")]), AttributeUpdate::Merge)), ..untyped };
         assert_eq!(update(&thing, 1, smaller), Ok(configuration(None, &[("a", "1"), ("b", "2"), ("c", "3")])));
+    }
+
+    #[test]
+    fn only_another_type_is_a_new_association() {
+        let (lamp, bulb): (ThingName, ThingName) = ("lamp".parse().unwrap(), "bulb".parse().unwrap());
+        for (before, after, associated) in [
+            (None, None, None),
+            (None, Some(&lamp), Some(&lamp)),
+            (Some(&lamp), Some(&lamp), None),
+            (Some(&lamp), Some(&bulb), Some(&bulb)),
+            (Some(&lamp), None, None),
+        ] {
+            assert_eq!(newly_associated(before, after), associated, "{before:?} {after:?}");
+        }
     }
 
     #[test]

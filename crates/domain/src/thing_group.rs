@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::limits;
 use crate::name::ThingName;
-use crate::thing::{AttributeUpdate, VersionConflict, check_version};
+use crate::thing::AttributeUpdate;
+use crate::version::{VersionConflict, check_version};
 
 /// What a thing group is configured with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

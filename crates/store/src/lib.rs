@@ -12,6 +12,7 @@
 mod access;
 mod attachments;
 mod batch;
+mod billing_groups;
 mod ca_certificates;
 mod certificates;
 mod counts;
@@ -41,11 +42,13 @@ mod thing_attachments;
 mod thing_group_members;
 mod thing_group_policies;
 mod thing_groups;
+mod thing_types;
 mod things;
 mod transfers;
 
 pub use access::{AccessKeyRecord, AccountRecord};
 pub use batch::Batch;
+pub use billing_groups::BillingGroupRecord;
 pub use ca_certificates::CaCertificateRecord;
 pub use certificates::{AdmissionRecord, CertificateRecord};
 pub use counts::CountedKind;
@@ -71,5 +74,6 @@ pub use thing_attachments::ThingAttachment;
 pub use thing_group_members::MembershipsRecord;
 pub use thing_group_policies::InheritedPolicies;
 pub use thing_groups::{GroupPosition, ThingGroupFilter, ThingGroupRecord};
+pub use thing_types::ThingTypeRecord;
 pub use things::{ThingFilter, ThingRecord};
 pub use transfers::TransferRecord;

@@ -18,6 +18,7 @@ pub(crate) const SQLITE: &[Migration] = &[
     Migration { version: 4, sql: include_str!("../migrations/sqlite/0004_role_aliases.sql") },
     Migration { version: 5, sql: include_str!("../migrations/sqlite/0005_domain_configurations.sql") },
     Migration { version: 6, sql: include_str!("../migrations/sqlite/0006_thing_groups.sql") },
+    Migration { version: 7, sql: include_str!("../migrations/sqlite/0007_thing_types_and_billing_groups.sql") },
 ];
 
 pub(crate) const POSTGRES: &[Migration] = &[
@@ -27,6 +28,7 @@ pub(crate) const POSTGRES: &[Migration] = &[
     Migration { version: 4, sql: include_str!("../migrations/postgres/0004_role_aliases.sql") },
     Migration { version: 5, sql: include_str!("../migrations/postgres/0005_domain_configurations.sql") },
     Migration { version: 6, sql: include_str!("../migrations/postgres/0006_thing_groups.sql") },
+    Migration { version: 7, sql: include_str!("../migrations/postgres/0007_thing_types_and_billing_groups.sql") },
 ];
 
 /// The steps that `applied` (version and text, in order) lacks.

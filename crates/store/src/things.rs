@@ -23,6 +23,9 @@ pub struct ThingRecord {
     pub thing_type_name: Option<ThingName>,
     /// Its attributes.
     pub attributes: BTreeMap<String, String>,
+    /// The id of its billing group. One that no group has any more counts as none, so ask
+    /// [`Store::billing_group_of`].
+    pub billing_group_id: Option<String>,
     /// Grows by one with every update.
     pub version: i64,
     /// Certificates attached.
@@ -52,7 +55,10 @@ pub struct ThingFilter {
 
 macro_rules! columns {
     () => {
-        "t.account, t.region, t.name, t.thing_id, t.thing_type_name, t.attributes, t.version, t.principal_count, t.created_at"
+        concat!(
+            "t.account, t.region, t.name, t.thing_id, t.thing_type_name, t.attributes, t.billing_group_id, t.version, ",
+            "t.principal_count, t.created_at"
+        )
     };
 }
 
@@ -70,6 +76,7 @@ fn read(row: Row) -> Result<ThingRecord, Error> {
         thing_id: columns.text("thing_id")?,
         thing_type_name: columns.optional_parsed("thing_type_name")?,
         attributes: columns.map("attributes")?,
+        billing_group_id: columns.optional_text("billing_group_id")?,
         version: columns.int("version")?,
         principal_count: columns.count("principal_count")?,
         created_at: columns.time("created_at")?,
@@ -171,13 +178,13 @@ fn json(attributes: &BTreeMap<String, String>) -> Value {
 }
 
 impl Batch {
-    /// Makes a thing. Conflict when the name is taken.
+    /// Makes a thing. Conflict when the name is taken. Its type must have been read in this operation, and not deprecated.
     pub fn insert_thing(&mut self, record: &ThingRecord) {
         let Scope { account, region } = record.scope;
         self.write(
             1,
             "INSERT INTO things (account, region, name, thing_id, thing_type_name, attributes, version, \
-             principal_count, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8)",
+             principal_count, created_at, billing_group_id) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9)",
             params![
                 account,
                 region,
@@ -187,6 +194,7 @@ impl Batch {
                 json(&record.attributes),
                 record.version,
                 record.created_at,
+                record.billing_group_id.as_ref(),
             ],
         );
         self.insert_attributes(record.scope, &record.name, &record.attributes);
@@ -208,7 +216,8 @@ impl Batch {
         self.write_any(sql, params![record.scope.account, record.scope.region, &record.name]);
     }
 
-    /// Gives the thing another type and other attributes. Conflict when it changed or is gone.
+    /// Gives the thing another type and other attributes; its billing group stays. Conflict when it changed or is gone. A
+    /// type that it did not have must have been read in this operation, and not deprecated.
     pub fn update_thing(
         &mut self,
         current: &ThingRecord,

@@ -1,4 +1,5 @@
-//! CreateThing: a named thing with attributes. Repeating the call exactly answers the thing that exists.
+//! CreateThing: a named thing with attributes, of a thing type and in a billing group when it is given them. Repeating
+//! the call exactly answers the thing that exists.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +10,13 @@ use gatehouse_domain::thing::{AttributeUpdate, Configuration, create_again, upda
 use gatehouse_store::{Batch, ThingRecord};
 use serde::{Deserialize, Serialize};
 
+use super::billing_group::existing_group;
 use super::thing_configuration::{AttributePayload, configuration};
+use super::thing_type::may_associate;
 use crate::call::Call;
+use crate::door::authorize::authorize;
 use crate::error::Error;
 use crate::operation::Operation;
-use crate::wire::{unknown_billing_group, unknown_thing_type};
 
 /// The operation.
 pub struct CreateThing;
@@ -51,26 +54,25 @@ impl Operation for CreateThing {
     async fn run(call: &Call, input: &Input) -> Result<Output, Error> {
         let name = &input.thing_name;
         let arn = Arn::thing(call.scope, name.clone());
-        // Thing types and billing groups do not exist in this release, so every name of one is unknown.
-        if let Some(thing_type_name) = &input.thing_type_name {
-            return Err(unknown_thing_type(thing_type_name));
+        if let Some(group_name) = &input.billing_group_name {
+            let group = Arn::billing_group(call.scope, group_name.clone());
+            authorize(call, "iot:CreateThing", &group.to_string())?;
         }
-        if let Some(billing_group_name) = &input.billing_group_name {
-            return Err(unknown_billing_group(billing_group_name));
-        }
-        let existing = call.store().thing(call.scope, name).await?;
-
-        let given = input.attribute_payload.as_ref().and_then(|payload| payload.attributes.clone());
-        let attributes =
-            update_attributes(&BTreeMap::new(), given.unwrap_or_default(), AttributeUpdate::Replace, false)
-                .map_err(|refusal| Error::invalid(refusal.to_string()))?;
-        let wanted = Configuration { thing_type_name: None, attributes };
-        if let Some(existing) = existing {
-            return match create_again(&configuration(&existing), &wanted) {
+        let wanted = wanted(input)?;
+        if let Some(existing) = call.store().thing(call.scope, name).await? {
+            let group = call.store().billing_group_of(&existing).await?;
+            return match create_again(&configuration(&existing, group.map(|group| group.name)), &wanted) {
                 Ok(()) => Ok(output(&arn, existing)),
                 Err(refusal) => Err(Error::already_exists(format!("thing {name}: {refusal}"), existing.thing_id, &arn)),
             };
         }
+        if let Some(type_name) = &wanted.thing_type_name {
+            may_associate(call, type_name).await?;
+        }
+        let billing_group = match &wanted.billing_group_name {
+            Some(group_name) => Some(existing_group(call, group_name).await?),
+            None => None,
+        };
 
         let record = ThingRecord {
             scope: call.scope,
@@ -78,6 +80,7 @@ impl Operation for CreateThing {
             thing_id: call.uuid()?,
             thing_type_name: wanted.thing_type_name,
             attributes: wanted.attributes,
+            billing_group_id: billing_group.map(|group| group.billing_group_id),
             version: 1,
             principal_count: 0,
             created_at: call.now,
@@ -88,6 +91,18 @@ impl Operation for CreateThing {
         call.commit(batch).await?;
         Ok(output(&arn, record))
     }
+}
+
+fn wanted(input: &Input) -> Result<Configuration, Error> {
+    let given = input.attribute_payload.as_ref().and_then(|payload| payload.attributes.clone()).unwrap_or_default();
+    let is_typed = input.thing_type_name.is_some();
+    let attributes = update_attributes(&BTreeMap::new(), given, AttributeUpdate::Replace, is_typed)
+        .map_err(|refusal| Error::invalid(refusal.to_string()))?;
+    Ok(Configuration {
+        thing_type_name: input.thing_type_name.clone(),
+        attributes,
+        billing_group_name: input.billing_group_name.clone(),
+    })
 }
 
 fn output(arn: &Arn, record: ThingRecord) -> Output {

@@ -33,6 +33,8 @@ pub struct Output {
     thing_type_name: Option<ThingName>,
     attributes: BTreeMap<String, String>,
     version: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    billing_group_name: Option<ThingName>,
 }
 
 impl Operation for DescribeThing {
@@ -49,6 +51,7 @@ impl Operation for DescribeThing {
     async fn run(call: &Call, input: &Input) -> Result<Output, Error> {
         let name = &input.thing_name;
         let record = call.store().thing(call.scope, name).await?.ok_or_else(|| unknown_thing(name))?;
+        let billing_group = call.store().billing_group_of(&record).await?;
         Ok(Output {
             default_client_id: record.name.clone(),
             thing_arn: Arn::thing(call.scope, record.name.clone()).to_string(),
@@ -57,6 +60,7 @@ impl Operation for DescribeThing {
             thing_type_name: record.thing_type_name,
             attributes: record.attributes,
             version: record.version,
+            billing_group_name: billing_group.map(|group| group.name),
         })
     }
 }

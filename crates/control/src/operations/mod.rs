@@ -2,6 +2,7 @@
 
 use crate::operation::Handler;
 
+mod billing_group;
 mod ca_registration;
 mod domain_configuration;
 mod issue;
@@ -11,6 +12,7 @@ mod role_of_alias;
 mod thing_attachment;
 mod thing_configuration;
 mod thing_group;
+mod thing_type;
 mod transfer;
 
 macro_rules! operations {
@@ -27,11 +29,13 @@ macro_rules! operations {
 
 operations! {
     accept_certificate_transfer::AcceptCertificateTransfer,
+    add_thing_to_billing_group::AddThingToBillingGroup,
     add_thing_to_thing_group::AddThingToThingGroup,
     attach_policy::AttachPolicy,
     attach_principal_policy::AttachPrincipalPolicy,
     attach_thing_principal::AttachThingPrincipal,
     cancel_certificate_transfer::CancelCertificateTransfer,
+    create_billing_group::CreateBillingGroup,
     create_certificate_from_csr::CreateCertificateFromCsr,
     create_domain_configuration::CreateDomainConfiguration,
     create_keys_and_certificate::CreateKeysAndCertificate,
@@ -40,6 +44,8 @@ operations! {
     create_role_alias::CreateRoleAlias,
     create_thing::CreateThing,
     create_thing_group::CreateThingGroup,
+    create_thing_type::CreateThingType,
+    delete_billing_group::DeleteBillingGroup,
     delete_ca_certificate::DeleteCACertificate,
     delete_certificate::DeleteCertificate,
     delete_domain_configuration::DeleteDomainConfiguration,
@@ -49,6 +55,9 @@ operations! {
     delete_role_alias::DeleteRoleAlias,
     delete_thing::DeleteThing,
     delete_thing_group::DeleteThingGroup,
+    delete_thing_type::DeleteThingType,
+    deprecate_thing_type::DeprecateThingType,
+    describe_billing_group::DescribeBillingGroup,
     describe_ca_certificate::DescribeCACertificate,
     describe_certificate::DescribeCertificate,
     describe_domain_configuration::DescribeDomainConfiguration,
@@ -56,6 +65,7 @@ operations! {
     describe_role_alias::DescribeRoleAlias,
     describe_thing::DescribeThing,
     describe_thing_group::DescribeThingGroup,
+    describe_thing_type::DescribeThingType,
     detach_policy::DetachPolicy,
     detach_principal_policy::DetachPrincipalPolicy,
     detach_thing_principal::DetachThingPrincipal,
@@ -64,6 +74,7 @@ operations! {
     get_policy_version::GetPolicyVersion,
     get_registration_code::GetRegistrationCode,
     list_attached_policies::ListAttachedPolicies,
+    list_billing_groups::ListBillingGroups,
     list_ca_certificates::ListCACertificates,
     list_certificates::ListCertificates,
     list_certificates_by_ca::ListCertificatesByCA,
@@ -82,18 +93,22 @@ operations! {
     list_thing_groups_for_thing::ListThingGroupsForThing,
     list_thing_principals::ListThingPrincipals,
     list_thing_principals_v2::ListThingPrincipalsV2,
+    list_thing_types::ListThingTypes,
     list_things::ListThings,
+    list_things_in_billing_group::ListThingsInBillingGroup,
     list_things_in_thing_group::ListThingsInThingGroup,
     register_ca_certificate::RegisterCACertificate,
     register_certificate::RegisterCertificate,
     register_certificate_without_ca::RegisterCertificateWithoutCA,
     reject_certificate_transfer::RejectCertificateTransfer,
+    remove_thing_from_billing_group::RemoveThingFromBillingGroup,
     remove_thing_from_thing_group::RemoveThingFromThingGroup,
     set_default_policy_version::SetDefaultPolicyVersion,
     tag_resource::TagResource,
     test_authorization::TestAuthorization,
     transfer_certificate::TransferCertificate,
     untag_resource::UntagResource,
+    update_billing_group::UpdateBillingGroup,
     update_ca_certificate::UpdateCACertificate,
     update_certificate::UpdateCertificate,
     update_domain_configuration::UpdateDomainConfiguration,
@@ -101,6 +116,7 @@ operations! {
     update_thing::UpdateThing,
     update_thing_group::UpdateThingGroup,
     update_thing_groups_for_thing::UpdateThingGroupsForThing,
+    update_thing_type::UpdateThingType,
 }
 
 #[cfg(test)]

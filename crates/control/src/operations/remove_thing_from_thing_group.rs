@@ -3,7 +3,7 @@
 use gatehouse_domain::name::ThingName;
 use serde::Deserialize;
 
-use super::thing_group::{change_groups, group_resource, named_group, named_thing};
+use super::thing_group::{Membership, change_groups};
 use crate::call::Call;
 use crate::error::Error;
 use crate::operation::Operation;
@@ -22,6 +22,17 @@ pub struct Input {
     thing_arn: Option<String>,
 }
 
+impl Input {
+    fn membership(&self) -> Membership<'_> {
+        Membership {
+            group_name: self.thing_group_name.as_ref(),
+            group_arn: self.thing_group_arn.as_deref(),
+            thing_name: self.thing_name.as_ref(),
+            thing_arn: self.thing_arn.as_deref(),
+        }
+    }
+}
+
 impl Operation for RemoveThingFromThingGroup {
     const NAME: &'static str = "RemoveThingFromThingGroup";
     const METHOD: &'static str = "PUT";
@@ -30,12 +41,11 @@ impl Operation for RemoveThingFromThingGroup {
     type Output = Nothing;
 
     fn resource(call: &Call, input: &Input) -> String {
-        group_resource(call, input.thing_group_name.as_ref(), input.thing_group_arn.as_deref())
+        input.membership().resource(call)
     }
 
     async fn run(call: &Call, input: &Input) -> Result<Nothing, Error> {
-        let thing_name = named_thing(call, input.thing_name.as_ref(), input.thing_arn.as_deref())?;
-        let group_name = named_group(call, input.thing_group_name.as_ref(), input.thing_group_arn.as_deref())?;
+        let (thing_name, group_name) = input.membership().names(call, "iot:RemoveThingFromThingGroup")?;
         change_groups(call, &thing_name, &[group_name], &[]).await?;
         Ok(Nothing {})
     }

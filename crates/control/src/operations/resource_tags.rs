@@ -1,15 +1,16 @@
-//! Which resource a tag operation speaks of, and the tags it has. Of the
-//! kinds that carry tags, policies, CA certificates, role aliases, domain configurations and thing groups exist in this
-//! release.
+//! Which resource a tag operation speaks of, and the tags it has. Of the kinds that carry tags, policies, CA certificates,
+//! role aliases, domain configurations, thing types, thing groups and billing groups exist in this release.
 
 use gatehouse_domain::arn::{Arn, Resource};
 use gatehouse_domain::name::{DomainConfigurationName, PolicyName, RoleAliasName, ThingName};
 use gatehouse_domain::tag::is_taggable;
 use gatehouse_store::{Batch, CaCertificateRecord, TagsRecord};
 
+use super::billing_group;
 use super::ca_registration::ca_arn;
 use super::domain_configuration;
-use super::thing_group::existing_group;
+use super::thing_group;
+use super::thing_type::existing_type;
 use crate::call::Call;
 use crate::error::Error;
 use crate::wire::{unknown_policy, unknown_role_alias};
@@ -28,6 +29,8 @@ enum Existing {
     RoleAlias(RoleAliasName),
     ThingGroup(ThingName),
     DomainConfiguration(DomainConfigurationName),
+    ThingType(ThingName),
+    BillingGroup(ThingName),
 }
 
 impl Tagged {
@@ -39,6 +42,8 @@ impl Tagged {
             Existing::ThingGroup(name) => batch.require_thing_group(self.arn.scope, name),
             Existing::RoleAlias(alias) => batch.require_role_alias(self.arn.scope, alias),
             Existing::DomainConfiguration(name) => batch.require_domain_configuration(self.arn.scope, name),
+            Existing::ThingType(name) => batch.require_thing_type(self.arn.scope, name),
+            Existing::BillingGroup(name) => batch.require_billing_group(self.arn.scope, name),
         }
     }
 }
@@ -74,7 +79,11 @@ async fn existing(call: &Call, arn: &Arn) -> Result<Existing, Error> {
             let record = call.store().role_alias(call.scope, alias).await?.ok_or_else(|| unknown_role_alias(alias))?;
             Ok(Existing::RoleAlias(record.alias))
         }
-        Resource::ThingGroup(name) => Ok(Existing::ThingGroup(existing_group(call, name).await?.name)),
+        Resource::ThingGroup(name) => Ok(Existing::ThingGroup(thing_group::existing_group(call, name).await?.name)),
+        Resource::ThingType(name) => Ok(Existing::ThingType(existing_type(call, name).await?.name)),
+        Resource::BillingGroup(name) => {
+            Ok(Existing::BillingGroup(billing_group::existing_group(call, name).await?.name))
+        }
         Resource::Other(text) if let Some(name) = domain_configuration::name_in(text) => {
             if domain_configuration::arn(call.scope, &name) != *arn {
                 return Err(unknown(arn));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use gatehouse_domain::name::ThingName;
 use gatehouse_domain::thing::Configuration;
 use gatehouse_store::ThingRecord;
 use serde::Deserialize;
@@ -15,7 +16,11 @@ pub(super) struct AttributePayload {
     pub(super) merge: bool,
 }
 
-/// What a stored thing is configured with.
-pub(super) fn configuration(record: &ThingRecord) -> Configuration {
-    Configuration { thing_type_name: record.thing_type_name.clone(), attributes: record.attributes.clone() }
+/// What a stored thing is configured with, which is in this billing group.
+pub(super) fn configuration(record: &ThingRecord, billing_group_name: Option<ThingName>) -> Configuration {
+    Configuration {
+        thing_type_name: record.thing_type_name.clone(),
+        attributes: record.attributes.clone(),
+        billing_group_name,
+    }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use gatehouse_domain::arn::{Arn, Resource};
+use gatehouse_domain::arn::Arn;
 use gatehouse_domain::event::Event;
 use gatehouse_domain::name::ThingName;
+use gatehouse_domain::naming::{Named, NamingRefusal, named};
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::thing::AttributeUpdate;
 use gatehouse_domain::thing_group::{GroupPlace, MembershipChange, change_membership};
@@ -13,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::thing_configuration::AttributePayload;
 use crate::call::Call;
+use crate::door::authorize::authorize;
 use crate::error::Error;
-use crate::wire::{canonical_arn, unknown_thing, unknown_thing_group};
+use crate::wire::{unknown_thing, unknown_thing_group};
 
 /// A group's properties as CreateThingGroup and UpdateThingGroup take them.
 #[derive(Debug, Default, Deserialize)]
@@ -56,62 +58,45 @@ pub(super) async fn existing_group(call: &Call, name: &ThingName) -> Result<Thin
     call.store().thing_group(call.scope, name).await?.ok_or_else(|| unknown_thing_group(name))
 }
 
-/// The name that an input gives by name, by ARN, or by both.
-///
-/// # Errors
-/// `InvalidRequestException` when neither is given, when they disagree, or when the ARN is of another kind;
-/// `ResourceNotFoundException` for an ARN of another scope.
-pub(super) fn named(
-    call: &Call,
-    what: &str,
-    name: Option<&ThingName>,
-    arn: Option<&str>,
-    of_kind: fn(Resource) -> Option<ThingName>,
-) -> Result<ThingName, Error> {
-    let Some(text) = arn else {
-        return name.cloned().ok_or_else(|| Error::invalid(format!("name a {what}: give its name or its ARN")));
-    };
-    let invalid = || Error::invalid(format!("'{text}' is not the ARN of a {what}"));
-    let arn = Arn::parse(text).map_err(|_| invalid())?;
-    let in_arn = of_kind(arn.resource).ok_or_else(invalid)?;
-    if name.is_some_and(|name| *name != in_arn) {
-        return Err(Error::invalid(format!("the name and the ARN name two different {what}s: give one of them")));
+/// A thing and a thing group, each by name, by ARN, or by both.
+pub(super) struct Membership<'a> {
+    pub(super) group_name: Option<&'a ThingName>,
+    pub(super) group_arn: Option<&'a str>,
+    pub(super) thing_name: Option<&'a ThingName>,
+    pub(super) thing_arn: Option<&'a str>,
+}
+
+impl Membership<'_> {
+    fn group(&self, call: &Call) -> Result<Named, NamingRefusal> {
+        named(call.scope, self.group_name, self.group_arn, Arn::thing_group)
     }
-    // Another tenant's resource is not told apart from one that does not exist.
-    if arn.scope != call.scope {
-        return Err(Error::not_found(format!("{what} {in_arn} does not exist in this account and Region")));
+
+    fn thing(&self, call: &Call) -> Result<Named, NamingRefusal> {
+        named(call.scope, self.thing_name, self.thing_arn, Arn::thing)
     }
-    Ok(in_arn)
-}
 
-/// The thing that an input gives by name, by ARN, or by both.
-///
-/// # Errors
-/// As [`named`].
-pub(super) fn named_thing(call: &Call, name: Option<&ThingName>, arn: Option<&str>) -> Result<ThingName, Error> {
-    named(call, "thing", name, arn, |resource| match resource {
-        Resource::Thing(name) => Some(name),
-        _ => None,
-    })
-}
+    /// The ARN of the group, which the door asks the caller's policy about; [`Membership::names`] asks about the thing.
+    pub(super) fn resource(&self, call: &Call) -> String {
+        // What names no group is refused before anything is read.
+        self.group(call).map_or_else(|_| "*".to_owned(), |group| group.arn.to_string())
+    }
 
-/// The thing group that an input gives by name, by ARN, or by both.
-///
-/// # Errors
-/// As [`named`].
-pub(super) fn named_group(call: &Call, name: Option<&ThingName>, arn: Option<&str>) -> Result<ThingName, Error> {
-    named(call, "thing group", name, arn, |resource| match resource {
-        Resource::ThingGroup(name) => Some(name),
-        _ => None,
-    })
-}
-
-/// The ARN that the caller's policy is asked about, from an input that gives a group by name, by ARN, or by both.
-pub(super) fn group_resource(call: &Call, name: Option<&ThingName>, arn: Option<&str>) -> String {
-    match (arn, name) {
-        (Some(arn), _) => canonical_arn(arn),
-        (None, Some(name)) => Arn::thing_group(call.scope, name.clone()).to_string(),
-        (None, None) => "*".to_owned(),
+    /// The names of the thing and of the group. The caller's policy must allow `action` on both.
+    ///
+    /// # Errors
+    /// `InvalidRequestException` when one of them is not named, `AccessDeniedException`, or `ResourceNotFoundException`.
+    pub(super) fn names(&self, call: &Call, action: &str) -> Result<(ThingName, ThingName), Error> {
+        let group = self.group(call).map_err(|refusal| Error::invalid(format!("thing group: {refusal}")))?;
+        let thing = self.thing(call).map_err(|refusal| Error::invalid(format!("thing: {refusal}")))?;
+        authorize(call, action, &thing.arn.to_string())?;
+        // What another tenant has is not told apart from what does not exist.
+        if group.arn.scope != call.scope {
+            return Err(unknown_thing_group(&group.name));
+        }
+        if thing.arn.scope != call.scope {
+            return Err(unknown_thing(&thing.name));
+        }
+        Ok((thing.name, group.name))
     }
 }
 

@@ -3,15 +3,16 @@
 use gatehouse_domain::arn::Arn;
 use gatehouse_domain::event::Event;
 use gatehouse_domain::name::ThingName;
-use gatehouse_domain::thing::{AttributeUpdate, Update, UpdateRefusal, update};
+use gatehouse_domain::thing::{AttributeUpdate, Update, UpdateRefusal, newly_associated, update};
 use gatehouse_store::Batch;
 use serde::Deserialize;
 
 use super::thing_configuration::{AttributePayload, configuration};
+use super::thing_type::may_associate;
 use crate::call::Call;
 use crate::error::{Code, Error};
 use crate::operation::Operation;
-use crate::wire::{Nothing, unknown_thing, unknown_thing_type};
+use crate::wire::{Nothing, unknown_thing};
 
 /// The operation.
 pub struct UpdateThing;
@@ -44,15 +45,15 @@ impl Operation for UpdateThing {
         let record = call.store().thing(call.scope, name).await?.ok_or_else(|| unknown_thing(name))?;
 
         let updated =
-            update(&configuration(&record), record.version, wanted(input)).map_err(|refusal| match refusal {
+            update(&configuration(&record, None), record.version, wanted(input)).map_err(|refusal| match refusal {
                 UpdateRefusal::Version(conflict) => {
                     Error::refused(Code::VersionConflictException, format!("thing {name}: {conflict}"))
                 }
                 UpdateRefusal::TypeSetAndRemoved | UpdateRefusal::Attributes(_) => Error::invalid(refusal.to_string()),
             })?;
-        // Thing types do not exist in this release, so every name of one is unknown.
-        if let Some(thing_type_name) = &input.thing_type_name {
-            return Err(unknown_thing_type(thing_type_name));
+        let (before, after) = (record.thing_type_name.as_ref(), updated.thing_type_name.as_ref());
+        if let Some(type_name) = newly_associated(before, after) {
+            may_associate(call, type_name).await?;
         }
 
         let mut batch = Batch::new();

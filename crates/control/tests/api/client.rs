@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use gatehouse_control::access_key::AccessKeyWish;
 use gatehouse_control::sigv4::Signer;
 use gatehouse_domain::time::{Clock as _, Timestamp};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -180,6 +181,41 @@ impl Api {
     pub(crate) async fn attach_to_group(&self, policy: &str, group: &str) {
         let target = json!({ "target": self.arn(&format!("thinggroup/{group}")) });
         self.put(format!("/target-policies/{policy}")).json(target).quietly().ok().await;
+    }
+
+    /// Makes a thing type without properties, untold.
+    pub(crate) async fn thing_type(&self, name: &str) {
+        self.post(format!("/thing-types/{}", encoded(name))).quietly().ok().await;
+    }
+
+    /// Deprecates a thing type, untold.
+    pub(crate) async fn deprecate(&self, name: &str) {
+        self.post(format!("/thing-types/{}/deprecate", encoded(name))).quietly().ok().await;
+    }
+
+    /// Makes a billing group without properties, untold.
+    pub(crate) async fn billing_group(&self, name: &str) {
+        self.post(format!("/billing-groups/{}", encoded(name))).quietly().ok().await;
+    }
+
+    /// Puts a thing into a billing group, untold.
+    pub(crate) async fn add_to_billing_group(&self, thing: &str, group: &str) {
+        let body = json!({ "billingGroupName": group, "thingName": thing });
+        self.put("/billing-groups/addThingToBillingGroup").json(body).quietly().ok().await;
+    }
+
+    /// The billing group that DescribeThing tells, untold; null when there is none.
+    pub(crate) async fn billing_group_of(&self, thing: &str) -> Value {
+        let described = self.get(format!("/things/{}", encoded(thing))).quietly().ok().await;
+        described.get("billingGroupName").cloned().unwrap_or_default()
+    }
+
+    /// A key of the same account that may do what `statements` say.
+    pub(crate) async fn limited(&self, statements: Value) -> Self {
+        let policy = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+        let account = self.account.parse().unwrap();
+        let wish = AccessKeyWish { account, policy: Some(policy), expires_at: None };
+        self.with_key(self.running().access_key(wish).await)
     }
 
     /// Attaches a policy, untold.

@@ -9,6 +9,8 @@ on_both_engines!(
     creating_again_answers_the_thing_that_exists,
     what_does_not_exist_cannot_be_named,
     a_thing_has_three_attributes_at_most,
+    a_thing_with_a_type_has_fifty_attributes_at_most,
+    a_thing_begins_in_its_billing_group,
     names_have_128_characters_at_most,
 );
 
@@ -52,6 +54,46 @@ async fn a_thing_has_three_attributes_at_most(api: Api) {
     create("t", json!(["a"])).invalid().await;
     api.get("/things/t").quietly().refused(404, "ResourceNotFoundException").await;
     api.snapshot("create_thing_attributes");
+}
+
+async fn a_thing_with_a_type_has_fifty_attributes_at_most(api: Api) {
+    api.thing_type("lamp").await;
+    let attributes = |count: usize| -> Value { (0..count).map(|n| (format!("a{n}"), json!("v"))).collect() };
+    let create = |name: &str, body: Value| api.post(format!("/things/{name}")).json(body).quietly();
+    let typed = |count| json!({ "thingTypeName": "lamp", "attributePayload": { "attributes": attributes(count) } });
+    create("t", typed(51)).invalid().await;
+    api.get("/things/t").quietly().refused(404, "ResourceNotFoundException").await;
+    let made = create("t", typed(50)).ok().await;
+    assert_eq!(create("t", typed(50)).ok().await, made);
+    let told = api.get("/things/t").quietly().ok().await;
+    assert_eq!((&told["thingTypeName"], &told["attributes"]), (&json!("lamp"), &attributes(50)));
+    // The type is part of what is repeated.
+    create("u", json!({})).ok().await;
+    create("u", json!({ "thingTypeName": "lamp" })).refused(409, "ResourceAlreadyExistsException").await;
+    create("t", json!({ "attributePayload": { "attributes": attributes(3) } }))
+        .refused(409, "ResourceAlreadyExistsException")
+        .await;
+    // An unknown type prevents all of it.
+    create("v", json!({ "thingTypeName": "Lamp" })).refused(404, "ResourceNotFoundException").await;
+    api.get("/things/v").quietly().refused(404, "ResourceNotFoundException").await;
+}
+
+async fn a_thing_begins_in_its_billing_group(api: Api) {
+    api.billing_group("g").await;
+    api.billing_group("h").await;
+    let create = |body: Value| api.post("/things/t").json(body);
+    let made = create(json!({ "billingGroupName": "g" })).ok().await;
+    assert_eq!(create(json!({ "billingGroupName": "g" })).ok().await, made);
+    let taken = "ResourceAlreadyExistsException";
+    create(json!({ "billingGroupName": "h" })).refused(409, taken).await;
+    create(json!({})).refused(409, taken).await;
+    assert_eq!(api.billing_group_of("t").await, "g");
+    assert_eq!(api.get("/billing-groups/g/things").ok().await["things"], json!(["t"]));
+    // What is wanted is compared with where the thing is now.
+    api.add_to_billing_group("t", "h").await;
+    create(json!({ "billingGroupName": "g" })).refused(409, taken).await;
+    assert_eq!(create(json!({ "billingGroupName": "h" })).ok().await, made);
+    api.snapshot("create_thing_billing_group");
 }
 
 async fn names_have_128_characters_at_most(api: Api) {

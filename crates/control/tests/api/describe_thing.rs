@@ -22,6 +22,15 @@ async fn a_thing_is_described(api: Api) {
             "version": 1,
         })
     );
+    api.thing_type("lamp").await;
+    api.billing_group("g").await;
+    api.patch("/things/t").json(json!({ "thingTypeName": "lamp" })).quietly().ok().await;
+    api.add_to_billing_group("t", "g").await;
+    let told = api.get("/things/t").ok().await;
+    assert_eq!(
+        (&told["thingTypeName"], &told["billingGroupName"], &told["version"]),
+        (&json!("lamp"), &json!("g"), &json!(2))
+    );
     api.get("/things/T").refused(404, "ResourceNotFoundException").await;
     api.get("/things/a%20b").invalid().await;
     api.snapshot("describe_thing");

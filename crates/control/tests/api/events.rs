@@ -59,6 +59,13 @@ async fn every_change_announces_what_it_touched(api: Api) {
     let update = json!({ "attributePayload": { "attributes": { "a": "1" } } });
     assert_eq!(announced(&api, api.patch("/things/t").json(update)).await, event("thing", "t"));
 
+    api.thing_type("y").await;
+    for change in [json!({ "thingTypeName": "y" }), json!({ "removeThingType": true })] {
+        assert_eq!(announced(&api, api.patch("/things/t").json(change)).await, event("thing", "t"));
+    }
+    let typed = json!({ "thingTypeName": "y" });
+    assert_eq!(announced(&api, api.post("/things/typed").json(typed)).await, event("thing", "typed"));
+
     let certificate = api.certificate().await;
     let id = certificate.id.as_str();
     assert_eq!(announced(&api, attach(&api, &certificate)).await, event("certificate_policies", id));
@@ -106,6 +113,13 @@ async fn what_changes_nothing_announces_nothing(api: Api) {
         api.delete("/policies/p/version/2"),
         api.post("/tags").json(json!({ "resourceArn": arn, "tags": [{ "Key": "a", "Value": "1" }] })),
         api.get("/endpoint"),
+        api.post("/thing-types/y"),
+        api.post("/thing-types/y/deprecate"),
+        api.post("/billing-groups/b"),
+        api.put("/billing-groups/addThingToBillingGroup").json(json!({ "billingGroupName": "b", "thingName": "t" })),
+        api.put("/billing-groups/removeThingFromBillingGroup")
+            .json(json!({ "billingGroupName": "b", "thingName": "t" })),
+        api.delete("/billing-groups/b"),
         // Refused.
         api.delete("/policies/p"),
         api.delete("/things/t"),

@@ -42,6 +42,13 @@ async fn things_are_listed_by_name_and_found_by_attribute(api: Api) {
         }
     }
     assert_eq!(found("?thingTypeName=x").await, no);
+    api.thing_type("x").await;
+    for name in ["c", "b"] {
+        api.patch(format!("/things/{name}")).json(json!({ "thingTypeName": "x" })).quietly().ok().await;
+    }
+    assert_eq!(found("?thingTypeName=x").await, ["b", "c"]);
+    assert_eq!(found("?thingTypeName=x&attributeName=color&attributeValue=red").await, ["c"]);
+    assert_eq!(found("?thingTypeName=x&attributeName=size&attributeValue=red").await, no);
     // The filter applies before the page.
     let first =
         api.get("/things?attributeName=color&attributeValue=r&usePrefixAttributeValue=true&maxResults=1").ok().await;

@@ -61,8 +61,9 @@ impl Listing {
     }
 }
 
-/// Seven policies, certificates, things and role aliases, three of each made in the same millisecond, all attached to the first of
-/// the others.
+/// Seven policies, certificates, things, role aliases, thing types and billing groups, three of each made in the same
+/// millisecond. Policies, certificates and things are all attached to the first of the others; all things are in the first
+/// billing group.
 async fn registry(api: &Api) -> Vec<Certificate> {
     let mut certificates = Vec::new();
     for number in 0..7 {
@@ -71,6 +72,9 @@ async fn registry(api: &Api) -> Vec<Certificate> {
         api.thing(&format!("t{}", 6 - number)).await;
         let role = json!({ "roleArn": "arn:aws:iam::123456789012:role/r" });
         api.post(format!("/role-aliases/a{number}")).json(role).quietly().ok().await;
+        api.thing_type(&format!("y{number}")).await;
+        api.billing_group(&format!("b{number}")).await;
+        api.add_to_billing_group(&format!("t{}", 6 - number), "b0").await;
         if number >= 3 {
             api.clock().advance_ms(1);
         }
@@ -123,6 +127,9 @@ fn listings(api: &Api, certificate: &Certificate) -> Vec<Listing> {
         marker("POST", "/policy-targets/p0", "targets", None, false),
         marker("POST", &attached, "policies", None, false),
         token("/things", "things", None),
+        token("/thing-types", "thingTypes", None),
+        token("/billing-groups", "billingGroups", None),
+        token("/billing-groups/b0/things", "things", None),
         token("/things/t0/principals", "principals", None),
         token("/things/t0/principals-v2", "thingPrincipalObjects", None),
         token("/principals/things", "things", principal("x-amzn-principal")),

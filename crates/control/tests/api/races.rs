@@ -22,6 +22,8 @@ on_both_engines!(
     tags_set_at_once_are_all_there,
     one_endpoint_is_made,
     updates_of_a_thing_are_not_lost,
+    a_thing_type_is_deleted_or_comes_into_use_again,
+    a_billing_group_is_joined_or_deleted,
 );
 
 /// How often a race of two is run.
@@ -225,6 +227,12 @@ async fn a_name_is_taken_once(api: Api) {
         assert_eq!(outcomes(&answers), [taken, taken, "ok", "ok"]);
         let ids: Vec<_> = answers.iter().filter(|a| a.status == 200).map(|a| &a.body["thingId"]).collect();
         assert_eq!(ids[0], ids[1]);
+
+        for (path, id) in [("thing-types", "thingTypeId"), ("billing-groups", "billingGroupId")] {
+            let answers = at_once((0..4).map(|_| api.post(format!("/{path}/n{round}")))).await;
+            assert_eq!(outcomes(&answers), ["ok"; 4]);
+            assert!(answers.windows(2).all(|pair| pair[0].body[id] == pair[1].body[id]));
+        }
     })
     .await;
 }
@@ -288,4 +296,63 @@ async fn updates_of_a_thing_are_not_lost(api: Api) {
     let expected = |_: usize| api.patch("/things/t").json(json!({ "expectedVersion": 4 }));
     let lost = "VersionConflictException";
     assert_eq!(outcomes(&at_once((0..4).map(expected)).await), [lost, lost, lost, "ok"]);
+}
+
+async fn a_thing_type_is_deleted_or_comes_into_use_again(api: Api) {
+    let api = &api;
+    rounds(|round| async move {
+        let name = format!("y{round}");
+        api.thing_type(&name).await;
+        api.deprecate(&name).await;
+        api.clock().advance_ms(5 * 60 * 1000);
+        let path = format!("/thing-types/{name}");
+        let answers = at_once([
+            api.delete(&path),
+            api.post(format!("{path}/deprecate")).json(json!({ "undoDeprecate": true })),
+            api.post(format!("/things/t{round}")).json(json!({ "thingTypeName": name })),
+        ])
+        .await;
+        let exists = api.get(&path).quietly().send().await.status == 200;
+        let has_things = api.get(format!("/things/t{round}")).quietly().send().await.status == 200;
+        let outcome = [&answers[0], &answers[1], &answers[2]].map(|answer| answer.error.as_deref());
+        let (refused, unknown) = (Some("InvalidRequestException"), Some("ResourceNotFoundException"));
+        match outcome {
+            [None, undone, made] => {
+                assert!(!exists && !has_things && undone == unknown, "{outcome:?}");
+                assert!(made == unknown || made == refused, "{outcome:?}");
+            }
+            [deleted, None, made] => {
+                assert!(exists && deleted == refused, "{outcome:?}");
+                assert!(has_things == made.is_none() && (has_things || made == refused), "{outcome:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+    })
+    .await;
+}
+
+async fn a_billing_group_is_joined_or_deleted(api: Api) {
+    api.thing("t").await;
+    let api = &api;
+    rounds(|round| async move {
+        api.billing_group("g").await;
+        let name = format!("t{round}");
+        let answers = at_once([
+            api.delete("/billing-groups/g"),
+            api.put("/billing-groups/addThingToBillingGroup")
+                .json(json!({ "billingGroupName": "g", "thingName": "t" })),
+            api.post(format!("/things/{name}")).json(json!({ "billingGroupName": "g" })),
+        ])
+        .await;
+        assert_eq!(answers[0].error, None);
+        for answer in &answers[1..] {
+            assert!(matches!(answer.error.as_deref(), None | Some("ResourceNotFoundException")), "{answer:?}");
+        }
+        api.billing_group("g").await;
+        assert_eq!(api.billing_group_of("t").await, json!(null));
+        let listed = api.get("/billing-groups/g/things").quietly().ok().await;
+        assert_eq!(listed["things"], json!([]));
+        api.delete("/billing-groups/g").quietly().ok().await;
+    })
+    .await;
 }

@@ -14,6 +14,9 @@ async fn nothing_of_another_tenant_is_seen_or_touched(api: Api) {
     let certificate = api.certificate().await;
     api.attach("p", &certificate).await;
     api.attach_to_thing("t", &certificate, false).await;
+    api.thing_type("y").await;
+    api.billing_group("b").await;
+    api.add_to_billing_group("t", "b").await;
     let before = state(&api, &certificate.id).await;
 
     let account = api.of_account("210987654321").await;
@@ -38,14 +41,30 @@ async fn nothing_of_another_tenant_is_seen_or_touched(api: Api) {
             ("PATCH", "/things/t"),
             ("GET", "/things/t/principals"),
             ("GET", "/things/t/principals-v2"),
+            ("GET", "/thing-types/y"),
+            ("PATCH", "/thing-types/y"),
+            ("POST", "/thing-types/y/deprecate"),
+            ("DELETE", "/thing-types/y"),
+            ("GET", "/billing-groups/b"),
+            ("GET", "/billing-groups/b/things"),
         ] {
             other.ask(method, target).quietly().refused(404, "ResourceNotFoundException").await;
         }
+        let not_found = "ResourceNotFoundException";
+        let properties = json!({ "billingGroupProperties": {} });
+        other.patch("/billing-groups/b").json(properties).quietly().refused(404, not_found).await;
+        for group_or_type in [json!({ "thingTypeName": "y" }), json!({ "billingGroupName": "b" })] {
+            other.post("/things/t").json(group_or_type).quietly().refused(404, not_found).await;
+        }
         other.delete("/things/t").quietly().ok().await;
+        other.delete("/billing-groups/b").quietly().ok().await;
+        for path in ["/thing-types", "/billing-groups"] {
+            let listed = other.get(path).quietly().ok().await.to_string();
+            assert!(!listed.contains("\"y\"") && !listed.contains("\"b\""), "{listed}");
+        }
         // By its full ARN, too.
         other.policy("p").await;
         other.thing("t").await;
-        let not_found = "ResourceNotFoundException";
         let target = json!({ "target": certificate.arn });
         other.put("/target-policies/p").json(target.clone()).refused(404, not_found).await;
         other.post("/target-policies/p").json(target).ok().await;
@@ -89,6 +108,10 @@ async fn state(api: &Api, certificate_id: &str) -> Vec<Value> {
         "/policies/p/version",
         "/things",
         "/things/t/principals-v2",
+        "/things/t",
+        "/thing-types",
+        "/billing-groups",
+        "/billing-groups/b/things",
     ] {
         told.push(api.get(path).quietly().ok().await);
     }

@@ -39,6 +39,8 @@ impl Transcript {
                         "registrationCode" => "registration code",
                         "generationId" => "generation",
                         "thingId" => "thing id",
+                        "thingTypeId" => "thing type id",
+                        "billingGroupId" => "billing group id",
                         "nextMarker" | "nextToken" => "marker",
                         "endpointAddress" => "prefix",
                         _ => {

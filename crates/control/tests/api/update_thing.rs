@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::client::Api;
 use crate::harness::on_both_engines;
 
-on_both_engines!(attributes_are_replaced_or_merged, what_does_not_fit_is_refused);
+on_both_engines!(attributes_are_replaced_or_merged, a_type_comes_changes_and_goes, what_does_not_fit_is_refused);
 
 async fn attributes_are_replaced_or_merged(api: Api) {
     let create = json!({ "attributePayload": { "attributes": { "a": "1", "b": "2" } } });
@@ -26,6 +26,34 @@ async fn attributes_are_replaced_or_merged(api: Api) {
     }
     api.patch("/things/t").json(json!({ "removeThingType": true })).ok().await;
     api.snapshot("update_thing");
+}
+
+async fn a_type_comes_changes_and_goes(api: Api) {
+    api.thing("t").await;
+    for name in ["lamp", "bulb"] {
+        api.thing_type(name).await;
+    }
+    let update = |body: Value| api.patch("/things/t").json(body);
+    let told = async || {
+        let thing = api.get("/things/t").quietly().ok().await;
+        (thing.get("thingTypeName").cloned().unwrap_or_default(), thing["version"].as_i64())
+    };
+    let attributes = |count: usize| -> Value { (0..count).map(|n| (format!("a{n}"), json!("v"))).collect() };
+    update(json!({ "thingTypeName": "lamp", "attributePayload": { "attributes": attributes(51) } })).invalid().await;
+    assert_eq!(told().await, (Value::Null, Some(1)));
+    update(json!({ "thingTypeName": "lamp", "attributePayload": { "attributes": attributes(50) } })).ok().await;
+    assert_eq!(told().await, (json!("lamp"), Some(2)));
+    update(json!({ "thingTypeName": "bulb" })).ok().await;
+    update(json!({ "thingTypeName": "bulb" })).ok().await;
+    assert_eq!(told().await, (json!("bulb"), Some(4)));
+    update(json!({ "thingTypeName": "nope" })).refused(404, "ResourceNotFoundException").await;
+    // Without a type it may have three attributes, so they go first, or at once.
+    update(json!({ "removeThingType": true })).invalid().await;
+    assert_eq!(told().await, (json!("bulb"), Some(4)));
+    update(json!({ "removeThingType": true, "attributePayload": { "attributes": attributes(3) } })).ok().await;
+    assert_eq!(told().await, (Value::Null, Some(5)));
+    assert_eq!(api.get("/things?thingTypeName=bulb").ok().await["things"], json!([]));
+    api.snapshot("update_thing_type_of_a_thing");
 }
 
 async fn what_does_not_fit_is_refused(api: Api) {

@@ -51,7 +51,11 @@ pub fn outcome(
     let Some(ExistingThing { configuration: current, groups }) = existing else {
         let is_typed = plan.thing_type_name.is_some();
         let attributes = update_attributes(&[].into(), plan.attributes.clone(), AttributeUpdate::Replace, is_typed)?;
-        let configuration = Configuration { thing_type_name: plan.thing_type_name.clone(), attributes };
+        let configuration = Configuration {
+            thing_type_name: plan.thing_type_name.clone(),
+            attributes,
+            billing_group_name: plan.billing_group.clone(),
+        };
         return Ok(ThingOutcome { configuration, groups: change_membership(&[], &[], wanted)? });
     };
 
@@ -79,7 +83,9 @@ pub fn outcome(
         MergingOverride::Merge => change_membership(groups, &[], wanted)?,
         MergingOverride::Fail => return Err(OutcomeRefusal::Exists("ThingGroups")),
     };
-    Ok(ThingOutcome { configuration: Configuration { thing_type_name, attributes }, groups })
+    let configuration =
+        Configuration { thing_type_name, attributes, billing_group_name: current.billing_group_name.clone() };
+    Ok(ThingOutcome { configuration, groups })
 }
 
 #[cfg(test)]
@@ -110,14 +116,17 @@ mod tests {
             attributes: attributes(&[("a", "new"), ("b", "2"), ("none", "")]),
             thing_type_name: Some(name("newer")),
             groups: vec![name("g"), name("h")],
-            billing_group: None,
+            billing_group: Some(name("other")),
             overrides,
         }
     }
 
     fn on_existing(plan: &ThingPlan) -> Result<ThingOutcome, OutcomeRefusal> {
-        let configuration =
-            Configuration { thing_type_name: Some(name("old")), attributes: attributes(&[("a", "old"), ("z", "26")]) };
+        let configuration = Configuration {
+            thing_type_name: Some(name("old")),
+            attributes: attributes(&[("a", "old"), ("z", "26")]),
+            billing_group_name: Some(name("payer")),
+        };
         let groups = [place("g"), place("x")];
         let existing = ExistingThing { configuration: &configuration, groups: &groups };
         outcome(plan, Some(existing), plan.groups.iter().map(|group| place(group.as_str())).collect())
@@ -139,6 +148,7 @@ mod tests {
         let left = on_existing(&plan(ThingOverrides::default())).unwrap();
         assert_eq!(left.configuration.thing_type_name, Some(name("old")));
         assert_eq!(left.configuration.attributes, attributes(&[("a", "old"), ("z", "26")]));
+        assert_eq!(left.configuration.billing_group_name, Some(name("payer")));
         assert_eq!(left.groups, MembershipChange::default());
     }
 

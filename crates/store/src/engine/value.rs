@@ -1,6 +1,6 @@
 //! Values on their way into the database, and rows on their way out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use gatehouse_domain::certificate::CertificateId;
@@ -204,6 +204,11 @@ impl Columns {
     pub(crate) fn map(&mut self, column: &'static str) -> Result<BTreeMap<String, String>, Error> {
         serde_json::from_str(&self.text(column)?).map_err(|_| self.corrupt(column))
     }
+
+    /// A JSON array of strings.
+    pub(crate) fn set(&mut self, column: &'static str) -> Result<BTreeSet<String>, Error> {
+        serde_json::from_str(&self.text(column)?).map_err(|_| self.corrupt(column))
+    }
 }
 
 #[cfg(test)]
@@ -224,6 +229,7 @@ mod tests {
         assert_eq!(row(Value::Blob(vec![0; 31])).certificate_id("c").unwrap_err(), corrupt);
         assert_eq!(row(Value::Text("ON".into())).parsed::<CertificateStatus>("c").unwrap_err(), corrupt);
         assert_eq!(row(Value::Text("[]".into())).map("c").unwrap_err(), corrupt);
+        assert_eq!(row(Value::Text("{}".into())).set("c").unwrap_err(), corrupt);
         assert_eq!(Row(Vec::new()).of("t").int("c").unwrap_err(), corrupt);
     }
 }

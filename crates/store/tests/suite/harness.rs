@@ -7,10 +7,11 @@ use gatehouse_domain::ca::CaStatus;
 use gatehouse_domain::certificate::{CertificateId, CertificateMode, CertificateStatus};
 use gatehouse_domain::name::{PolicyName, ThingName};
 use gatehouse_domain::scope::Scope;
+use gatehouse_domain::thing_type::Properties;
 use gatehouse_domain::time::Timestamp;
 use gatehouse_store::{
-    Batch, CaCertificateRecord, CertificateRecord, Error, PolicyRecord, Store, StoreKind, StoreSettings,
-    ThingGroupRecord, ThingRecord, TransferRecord,
+    Batch, BillingGroupRecord, CaCertificateRecord, CertificateRecord, Error, PolicyRecord, Store, StoreKind,
+    StoreSettings, ThingGroupRecord, ThingRecord, ThingTypeRecord, TransferRecord,
 };
 
 /// Makes a test of each function for each engine.
@@ -35,7 +36,7 @@ pub(crate) use on_both_engines;
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 /// The tables of the registry.
-pub(crate) const TABLES: [&str; 35] = [
+pub(crate) const TABLES: [&str; 37] = [
     "accounts",
     "access_keys",
     "certificates",
@@ -71,6 +72,8 @@ pub(crate) const TABLES: [&str; 35] = [
     "thing_group_members",
     "thing_group_policies",
     "dead_thing_groups",
+    "thing_types",
+    "billing_groups",
 ];
 
 /// An open store on a database of its own.
@@ -292,8 +295,32 @@ pub(crate) fn thing(number: u32) -> ThingRecord {
         thing_id: format!("id-{number}"),
         thing_type_name: None,
         attributes: BTreeMap::new(),
+        billing_group_id: None,
         version: 1,
         principal_count: 0,
+        created_at: NOW,
+    }
+}
+
+pub(crate) fn thing_type(number: u32) -> ThingTypeRecord {
+    ThingTypeRecord {
+        scope: scope(),
+        name: thing_name(number),
+        thing_type_id: format!("type-id-{number}"),
+        properties: Properties::default(),
+        deprecated_at: None,
+        created_at: NOW,
+        row_version: 1,
+    }
+}
+
+pub(crate) fn billing_group(number: u32) -> BillingGroupRecord {
+    BillingGroupRecord {
+        scope: scope(),
+        name: thing_name(number),
+        billing_group_id: format!("group-id-{number}"),
+        description: None,
+        version: 1,
         created_at: NOW,
     }
 }

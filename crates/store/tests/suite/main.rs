@@ -10,6 +10,7 @@
 )]
 
 mod access;
+mod billing_groups;
 mod ca_certificates;
 mod certificates;
 mod change_log;
@@ -27,6 +28,7 @@ mod retained_messages;
 mod role_aliases;
 mod sessions;
 mod thing_groups;
+mod thing_types;
 mod things;
 mod transfer_races;
 mod transfers;

@@ -192,6 +192,7 @@ impl Registrar {
             thing_id: format!("id-{name}"),
             thing_type_name: None,
             attributes: attributes(attribute),
+            billing_group_id: None,
             version: 1,
             principal_count: 0,
             created_at: self.clock.now(),
