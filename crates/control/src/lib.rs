@@ -16,6 +16,7 @@ pub mod facts;
 pub mod key_pairs;
 pub mod operation;
 pub mod operations;
+pub mod outgoing;
 pub mod page;
 pub mod query;
 pub mod random;

@@ -11,6 +11,7 @@ mod house;
 mod logging;
 mod metrics;
 mod operator_socket;
+mod outgoing;
 mod serve;
 mod server_certificates;
 
