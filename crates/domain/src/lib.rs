@@ -15,6 +15,7 @@ pub mod disconnect;
 pub mod domain_configuration;
 pub mod endpoint;
 pub mod event;
+pub mod function;
 pub mod host_name;
 pub mod key_quality;
 pub mod limits;
