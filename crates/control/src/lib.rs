@@ -13,6 +13,7 @@ pub mod credentials;
 pub mod door;
 pub mod error;
 pub mod facts;
+pub mod functions;
 pub mod key_pairs;
 pub mod operation;
 pub mod operations;

@@ -21,6 +21,7 @@ mod client;
 mod credentials;
 mod door;
 mod events;
+mod functions;
 mod harness;
 mod listing;
 mod model;
