@@ -14,6 +14,7 @@ use gatehouse_pki::server_bundles::ServerBundles;
 use gatehouse_store::{Batch, Store};
 
 use crate::error::Error;
+use crate::functions::Functions;
 use crate::key_pairs::KeyPairs;
 use crate::page::{MarkerKey, Pager};
 use crate::random::{hex, random};
@@ -34,6 +35,8 @@ pub struct House {
     pub clock: Arc<dyn Clock>,
     /// What is shown under domains of the customers'.
     pub server_certificates: Arc<ServerBundles>,
+    /// What accounts have called at certain points.
+    pub functions: Arc<Functions>,
     /// The domain that device endpoints live under.
     pub domain: String,
     /// The Regions served.

@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod credentials;
 mod failure;
+mod functions;
 mod house;
 mod logging;
 mod metrics;
