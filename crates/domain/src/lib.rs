@@ -9,6 +9,7 @@ pub mod admission;
 pub mod arn;
 pub mod ca;
 pub mod certificate;
+pub mod certificate_provider;
 pub mod client_id;
 pub mod credentials;
 pub mod disconnect;

@@ -11,6 +11,7 @@
 
 mod access;
 mod ca_certificates;
+mod certificate_providers;
 mod certificates;
 mod change_log;
 mod crash;
