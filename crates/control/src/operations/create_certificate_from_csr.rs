@@ -5,7 +5,7 @@ use gatehouse_domain::certificate::CertificateId;
 use gatehouse_pki::csr::VerifiedCsr;
 use serde::{Deserialize, Serialize};
 
-use super::issue::{issue, Issued};
+use super::issue::Issued;
 use crate::call::Call;
 use crate::error::Error;
 use crate::operation::Operation;
@@ -45,7 +45,7 @@ impl Operation for CreateCertificateFromCsr {
             .await
             .map_err(|error| Error::Internal(error.to_string()))?
             .map_err(|refusal| Error::invalid(format!("the certificate signing request is refused: {refusal}")))?;
-        let Issued { arn, certificate_id, pem } = issue(call, (&csr).into(), input.set_as_active).await?;
+        let Issued { arn, certificate_id, pem } = call.issuing(input.set_as_active).to((&csr).into()).await?;
         Ok(Output { certificate_arn: arn.to_string(), certificate_id, certificate_pem: pem })
     }
 }

@@ -4,7 +4,7 @@ use crate::operation::Handler;
 
 mod ca_registration;
 mod domain_configuration;
-mod issue;
+pub mod issue;
 mod policy_attachment;
 mod resource_tags;
 mod role_of_alias;
