@@ -1,5 +1,6 @@
 //! Issuing a device certificate: laid out, recorded, signed, registered. Two commits, because the record of what will
-//! be signed must be on disk before there is a signature.
+//! be signed must be on disk before there is a signature. What a scope's certificate provider issues instead is
+//! `delegated_issue`.
 
 use gatehouse_domain::admission::Registration;
 use gatehouse_domain::arn::Arn;
@@ -7,9 +8,11 @@ use gatehouse_domain::certificate::{CertificateId, CertificateMode, CertificateS
 use gatehouse_domain::event::Event;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::Timestamp;
+use gatehouse_pki::csr::VerifiedCsr;
 use gatehouse_pki::issue::{Applicant, IssuanceLog, ToBeSigned};
 use gatehouse_store::{Batch, CertificateRecord, IssuanceRecord};
 
+use super::delegated_issue::Delegated;
 use crate::call::House;
 use crate::error::Error;
 use crate::random::{random, uuid};
@@ -27,6 +30,15 @@ pub struct Issuing<'a> {
     pub status: CertificateStatus,
 }
 
+/// Who has a request certified, as a certificate provider is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// The certificate id of the device that asks, or the access key id of the caller.
+    pub principal_id: &'a str,
+    /// The MQTT client id; empty where there is none.
+    pub client_id: &'a str,
+}
+
 /// A certificate that was issued and registered.
 #[derive(Clone, Debug)]
 pub struct Issued {
@@ -39,6 +51,25 @@ pub struct Issued {
 }
 
 impl Issuing<'_> {
+    /// Issues a certificate for the certificate signing request `csr`: by the scope's certificate provider, if it has one, or
+    /// else by this deployment's authority. Takes as long as the provider's function, five seconds at most.
+    ///
+    /// # Errors
+    /// `InvalidRequestException` when the request is refused, or the provider's answer; `ServiceUnavailableException` when the
+    /// provider gives none now. Nothing is registered then. A lost race is [`gatehouse_store::Error::Conflict`]: ask again.
+    pub async fn for_request(&self, csr: &str, asker: Asker<'_>) -> Result<Issued, Error> {
+        let pem = csr.to_owned();
+        // The checks of a large RSA key take milliseconds.
+        let verified = tokio::task::spawn_blocking(move || VerifiedCsr::from_pem(&pem))
+            .await
+            .map_err(|error| Error::Internal(error.to_string()))?
+            .map_err(|refusal| Error::invalid(format!("the certificate signing request is refused: {refusal}")))?;
+        match self.house.store.certificate_provider(self.scope).await? {
+            Some(provider) => Delegated { issuing: *self, provider: &provider }.issue(csr, &verified, asker).await,
+            None => self.to((&verified).into()).await,
+        }
+    }
+
     /// Issues a certificate to `applicant`, signed by this deployment's authority.
     ///
     /// # Errors

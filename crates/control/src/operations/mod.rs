@@ -3,6 +3,8 @@
 use crate::operation::Handler;
 
 mod ca_registration;
+mod certificate_provider;
+mod delegated_issue;
 mod domain_configuration;
 pub mod issue;
 mod policy_attachment;
@@ -31,6 +33,7 @@ operations! {
     attach_thing_principal::AttachThingPrincipal,
     cancel_certificate_transfer::CancelCertificateTransfer,
     create_certificate_from_csr::CreateCertificateFromCsr,
+    create_certificate_provider::CreateCertificateProvider,
     create_domain_configuration::CreateDomainConfiguration,
     create_keys_and_certificate::CreateKeysAndCertificate,
     create_policy::CreatePolicy,
@@ -39,6 +42,7 @@ operations! {
     create_thing::CreateThing,
     delete_ca_certificate::DeleteCACertificate,
     delete_certificate::DeleteCertificate,
+    delete_certificate_provider::DeleteCertificateProvider,
     delete_domain_configuration::DeleteDomainConfiguration,
     delete_policy::DeletePolicy,
     delete_policy_version::DeletePolicyVersion,
@@ -47,6 +51,7 @@ operations! {
     delete_thing::DeleteThing,
     describe_ca_certificate::DescribeCACertificate,
     describe_certificate::DescribeCertificate,
+    describe_certificate_provider::DescribeCertificateProvider,
     describe_domain_configuration::DescribeDomainConfiguration,
     describe_endpoint::DescribeEndpoint,
     describe_role_alias::DescribeRoleAlias,
@@ -60,6 +65,7 @@ operations! {
     get_registration_code::GetRegistrationCode,
     list_attached_policies::ListAttachedPolicies,
     list_ca_certificates::ListCACertificates,
+    list_certificate_providers::ListCertificateProviders,
     list_certificates::ListCertificates,
     list_certificates_by_ca::ListCertificatesByCA,
     list_domain_configurations::ListDomainConfigurations,
@@ -87,6 +93,7 @@ operations! {
     untag_resource::UntagResource,
     update_ca_certificate::UpdateCACertificate,
     update_certificate::UpdateCertificate,
+    update_certificate_provider::UpdateCertificateProvider,
     update_domain_configuration::UpdateDomainConfiguration,
     update_role_alias::UpdateRoleAlias,
     update_thing::UpdateThing,

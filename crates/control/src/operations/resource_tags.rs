@@ -1,13 +1,14 @@
 //! Which resource a tag operation speaks of, and the tags it has. Of the
-//! kinds that carry tags, policies, CA certificates, role aliases and domain configurations exist in this release.
+//! kinds that carry tags, policies, CA certificates, role aliases, certificate providers and domain configurations exist in
+//! this release.
 
 use gatehouse_domain::arn::{Arn, Resource};
 use gatehouse_domain::name::{DomainConfigurationName, PolicyName, RoleAliasName};
 use gatehouse_domain::tag::is_taggable;
-use gatehouse_store::{Batch, CaCertificateRecord, TagsRecord};
+use gatehouse_store::{Batch, CaCertificateRecord, CertificateProviderRecord, TagsRecord};
 
 use super::ca_registration::ca_arn;
-use super::domain_configuration;
+use super::{certificate_provider, domain_configuration};
 use crate::call::Call;
 use crate::error::Error;
 use crate::wire::{unknown_policy, unknown_role_alias};
@@ -24,6 +25,7 @@ enum Existing {
     Policy(PolicyName),
     CaCertificate(CaCertificateRecord),
     RoleAlias(RoleAliasName),
+    CertificateProvider(CertificateProviderRecord),
     DomainConfiguration(DomainConfigurationName),
 }
 
@@ -34,6 +36,7 @@ impl Tagged {
             Existing::Policy(name) => batch.require_policy(self.arn.scope, name),
             Existing::CaCertificate(record) => batch.require_ca_certificate(record),
             Existing::RoleAlias(alias) => batch.require_role_alias(self.arn.scope, alias),
+            Existing::CertificateProvider(record) => batch.require_certificate_provider(record),
             Existing::DomainConfiguration(name) => batch.require_domain_configuration(self.arn.scope, name),
         }
     }
@@ -69,6 +72,9 @@ async fn existing(call: &Call, arn: &Arn) -> Result<Existing, Error> {
         Resource::RoleAlias(alias) => {
             let record = call.store().role_alias(call.scope, alias).await?.ok_or_else(|| unknown_role_alias(alias))?;
             Ok(Existing::RoleAlias(record.alias))
+        }
+        Resource::CertificateProvider(name) => {
+            Ok(Existing::CertificateProvider(certificate_provider::find(call, name).await?))
         }
         Resource::Other(text) if let Some(name) = domain_configuration::name_in(text) => {
             if domain_configuration::arn(call.scope, &name) != *arn {

@@ -17,6 +17,7 @@
 
 mod authority;
 mod ca_certificates;
+mod certificate_providers;
 mod client;
 mod credentials;
 mod door;
@@ -43,6 +44,7 @@ operations!(
     attach_thing_principal,
     cancel_certificate_transfer,
     create_certificate_from_csr,
+    create_certificate_provider,
     create_domain_configuration,
     create_keys_and_certificate,
     create_policy,
@@ -51,6 +53,7 @@ operations!(
     create_thing,
     delete_ca_certificate,
     delete_certificate,
+    delete_certificate_provider,
     delete_domain_configuration,
     delete_policy,
     delete_policy_version,
@@ -59,6 +62,7 @@ operations!(
     delete_thing,
     describe_ca_certificate,
     describe_certificate,
+    describe_certificate_provider,
     describe_domain_configuration,
     describe_endpoint,
     describe_role_alias,
@@ -72,6 +76,7 @@ operations!(
     get_registration_code,
     list_attached_policies,
     list_ca_certificates,
+    list_certificate_providers,
     list_certificates,
     list_certificates_by_ca,
     list_domain_configurations,
@@ -99,6 +104,7 @@ operations!(
     untag_resource,
     update_ca_certificate,
     update_certificate,
+    update_certificate_provider,
     update_domain_configuration,
     update_role_alias,
     update_thing,
