@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use gatehouse_domain::certificate::CertificateStatus;
 use gatehouse_domain::policy::{CredentialDevice, PolicyDocument};
 use gatehouse_domain::scope::{Region, Scope};
 use gatehouse_domain::time::{Clock, Timestamp};
@@ -14,7 +15,9 @@ use gatehouse_pki::server_bundles::ServerBundles;
 use gatehouse_store::{Batch, Store};
 
 use crate::error::Error;
+use crate::functions::Functions;
 use crate::key_pairs::KeyPairs;
+use crate::operations::issue::Issuing;
 use crate::page::{MarkerKey, Pager};
 use crate::random::{hex, random};
 
@@ -34,10 +37,23 @@ pub struct House {
     pub clock: Arc<dyn Clock>,
     /// What is shown under domains of the customers'.
     pub server_certificates: Arc<ServerBundles>,
+    /// What accounts have called at certain points.
+    pub functions: Arc<Functions>,
     /// The domain that device endpoints live under.
     pub domain: String,
     /// The Regions served.
     pub regions: Vec<Region>,
+}
+
+impl House {
+    /// Commits what was decided. The change log gets the time of the commit, not of the beginning: whoever waited long must
+    /// not write into a past that others have read already.
+    ///
+    /// # Errors
+    /// When the store fails; a lost race is [`gatehouse_store::Error::Conflict`], upon which the decision is made anew.
+    pub async fn commit(&self, batch: Batch) -> Result<(), Error> {
+        Ok(self.store.commit(batch, self.clock.now()).await?)
+    }
 }
 
 /// Who calls.
@@ -75,27 +91,29 @@ impl Call {
         &self.house.store
     }
 
-    /// The certificate authority.
-    #[must_use]
-    pub fn authority(&self) -> &Authority {
-        &self.house.authority
-    }
-
     /// Pages of this operation in this scope.
     #[must_use]
     pub fn pager(&self) -> Pager<'_> {
         Pager { key: &self.house.markers, operation: self.operation, scope: self.scope }
     }
 
-    /// Commits what the operation decided. The change log gets the time of the commit, not of the call's beginning:
-    /// a call that waited long must not write into a past that others have read already.
+    /// Commits what the operation decided.
     ///
     /// # Errors
     /// A lost race makes the door run the operation again.
     pub async fn commit(&self, batch: Batch) -> Result<(), Error> {
-        self.house.store.commit(batch, self.house.clock.now()).await?;
+        self.house.commit(batch).await?;
         self.has_committed.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Issues certificates in the call's scope, ACTIVE ones or INACTIVE.
+    #[must_use]
+    pub fn issuing(&self, is_active: bool) -> Issuing<'_> {
+        // It commits before it is known how it ends.
+        self.has_committed.store(true, Ordering::Relaxed);
+        let status = if is_active { CertificateStatus::Active } else { CertificateStatus::Inactive };
+        Issuing { house: &self.house, scope: self.scope, now: self.now, status }
     }
 
     /// A key pair made ahead, or made now when none is left.

@@ -12,7 +12,8 @@ use crate::error::Error;
 /// An operation of the API.
 ///
 /// `run` loads, decides, saves and announces; it has no effect besides one commit, and may be run again from the start
-/// when that commit loses a race. Issuing records before that what will be signed; run again, it leaves the record behind.
+/// when that commit loses a race. Issuing records before that what will be signed; run again, it leaves the record behind,
+/// or asks a certificate provider's function again.
 pub trait Operation: 'static {
     /// The AWS name, e.g. `UpdateCertificate`.
     const NAME: &'static str;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::certificate::CertificateId;
-use crate::name::{PolicyName, RoleAliasName, ThingName};
+use crate::name::{CertificateProviderName, PolicyName, RoleAliasName, ThingName};
 use crate::scope::{AccountId, Region, Scope};
 
 /// What an ARN of service `iot` names, without the scope it lives in.
@@ -23,6 +23,8 @@ pub enum Resource {
     BillingGroup(ThingName),
     /// `rolealias/<alias>`
     RoleAlias(RoleAliasName),
+    /// `certificateprovider:<name>`, with a colon
+    CertificateProvider(CertificateProviderName),
     /// Any other kind, e.g. `cacert/…` or `topic/…`, as text.
     Other(String),
 }
@@ -84,6 +86,12 @@ impl Arn {
         Self { scope, resource: Resource::RoleAlias(alias) }
     }
 
+    /// The ARN of a certificate provider.
+    #[must_use]
+    pub const fn certificate_provider(scope: Scope, name: CertificateProviderName) -> Self {
+        Self { scope, resource: Resource::CertificateProvider(name) }
+    }
+
     /// Reads `arn:<partition>:iot:<region>:<account>:<type>/<name>`. A known type with a malformed name is refused.
     ///
     /// # Errors
@@ -104,6 +112,10 @@ impl Arn {
             return Err(InvalidArn);
         }
         let resource = part()?;
+        if let Some(name) = resource.strip_prefix("certificateprovider:") {
+            let name = name.parse().map_err(|_| InvalidArn)?;
+            return Ok(Self::certificate_provider(Scope::new(account, region), name));
+        }
         let (kind, name) = resource.split_once('/').ok_or(InvalidArn)?;
         if kind.is_empty() || name.is_empty() {
             return Err(InvalidArn);
@@ -142,6 +154,7 @@ impl fmt::Display for Resource {
             Self::ThingType(name) => write!(f, "thingtype/{name}"),
             Self::BillingGroup(name) => write!(f, "billinggroup/{name}"),
             Self::RoleAlias(alias) => write!(f, "rolealias/{alias}"),
+            Self::CertificateProvider(name) => write!(f, "certificateprovider:{name}"),
             Self::Other(text) => f.write_str(text),
         }
     }
@@ -176,6 +189,7 @@ mod tests {
             "arn:aws:iot:us-east-1:123456789012:rolealias/a=b".into(),
             "arn:aws:iot:us-east-1:123456789012:thingtype/a:b".into(),
             "arn:aws:iot:us-east-1:123456789012:billinggroup/a_b".into(),
+            "arn:aws:iot:us-east-1:123456789012:certificateprovider:a=b".into(),
             "arn:aws:iot:us-east-1:123456789012:domainconfiguration/n/abcde".into(),
         ] {
             assert_eq!(Arn::parse(&text).unwrap().to_string(), text);
@@ -196,6 +210,9 @@ mod tests {
             "arn:aws:iot:us-east-1:123456789012:rolealias/a/b",
             "arn:aws:iot:us-east-1:123456789012:thingtype/a/b",
             "arn:aws:iot:us-east-1:123456789012:billinggroup/a=b",
+            "arn:aws:iot:us-east-1:123456789012:certificateprovider:",
+            "arn:aws:iot:us-east-1:123456789012:certificateprovider:a/b",
+            "arn:aws:iot:us-east-1:123456789012:certificateprovider:a:b",
             "arn:aws:iot:cn-north-1:123456789012:thing/t",
         ] {
             assert!(Arn::parse(bad).is_err(), "{bad}");

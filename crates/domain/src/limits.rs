@@ -84,6 +84,19 @@ pub const CREDENTIAL_DURATION_MAX_SECS: u32 = 43_200;
 /// Credentials given to the devices of a scope in one second.
 pub const CREDENTIALS_PER_SECOND: u32 = 50;
 
+/// Certificate providers of a scope.
+pub const CERTIFICATE_PROVIDERS: u32 = 1;
+/// How far in the future a certificate may begin that a provider has just issued: its clock is another. (Ours.)
+pub const PROVIDER_CLOCK_SKEW_MS: i64 = 5 * 60 * 1000;
+/// From calling a function to the end of its answer ("Self-managed certificate signing", "Pre-provisioning hooks").
+pub const FUNCTION_TIMEOUT: Duration = Duration::from_secs(5);
+/// The answer of a function, in bytes. (Ours.)
+pub const FUNCTION_ANSWER_BYTES: usize = 256 * 1024;
+/// Calls of functions under way at once; more are turned away. (Ours.)
+pub const FUNCTION_CALLS: usize = 512;
+/// The same of one scope, so that its slow functions hold up nobody else. (Ours.)
+pub const FUNCTION_CALLS_PER_SCOPE: usize = 32;
+
 /// Domain configurations of a scope, besides its endpoints.
 pub const DOMAIN_CONFIGURATIONS: u32 = 10;
 /// Certificates that a server shows, its own among them.

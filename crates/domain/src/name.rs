@@ -1,4 +1,4 @@
-//! Names of things, policies, role aliases and domain configurations, valid by construction.
+//! Names of things, policies, role aliases, certificate providers and domain configurations, valid by construction.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -106,6 +106,14 @@ name!(
 );
 
 name!(
+    /// The name of a certificate provider: `[\w=,@-]{1,128}` (service model, `CertificateProviderName`).
+    CertificateProviderName,
+    "a certificate provider name",
+    "letters, digits and _=,@-",
+    |b| b.is_ascii_alphanumeric() || b"_=,@-".contains(&b)
+);
+
+name!(
     /// The name of a domain configuration: `[\w.:-]{1,128}` (service model, `ReservedDomainConfigurationName`).
     DomainConfigurationName,
     "a domain configuration name",
@@ -129,10 +137,12 @@ mod tests {
         assert!("a+=,.@-_9".parse::<PolicyName>().is_ok());
         assert!("a:_-9".parse::<ThingName>().is_ok());
         assert!("a=,@-_9".parse::<RoleAliasName>().is_ok());
+        assert!("a=,@-_9".parse::<CertificateProviderName>().is_ok());
         for bad in ["", "../x", "a/b", "a\0b", "é", "a b", &"x".repeat(129)] {
             assert!(bad.parse::<PolicyName>().is_err(), "{bad:?}");
             assert!(bad.parse::<ThingName>().is_err(), "{bad:?}");
             assert!(bad.parse::<RoleAliasName>().is_err(), "{bad:?}");
+            assert!(bad.parse::<CertificateProviderName>().is_err(), "{bad:?}");
         }
     }
 }

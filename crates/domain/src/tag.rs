@@ -62,10 +62,9 @@ pub fn has_all(current: &BTreeMap<String, String>, wanted: &BTreeMap<String, Str
 
 /// The kinds of resources that carry tags, besides those that have a variant of [`Resource`] (developer guide, "Tagging
 /// your AWS IoT resources").
-const TAGGED_KINDS: [&str; 13] = [
+const TAGGED_KINDS: [&str; 12] = [
     "authorizer",
     "cacert",
-    "certificateprovider",
     "dimension",
     "domainconfiguration",
     "job",
@@ -87,7 +86,8 @@ pub fn is_taggable(resource: &Resource) -> bool {
         | Resource::ThingGroup(_)
         | Resource::ThingType(_)
         | Resource::BillingGroup(_)
-        | Resource::RoleAlias(_) => true,
+        | Resource::RoleAlias(_)
+        | Resource::CertificateProvider(_) => true,
         Resource::Other(text) => text.split_once('/').is_some_and(|(kind, _)| TAGGED_KINDS.contains(&kind)),
     }
 }
@@ -145,6 +145,7 @@ mod tests {
             "thingtype/t",
             "billinggroup/b",
             "rolealias/a",
+            "certificateprovider:c",
             "cacert/c",
             "domainconfiguration/d/abcde",
         ] {

@@ -1,7 +1,7 @@
 //! Certificates in and out; the only crate that touches private keys.
 //!
-//! In: [`certificate`] reads what devices present and owners register, [`csr`] what they want certified;
-//! [`public_key`] and [`signature`] judge the keys and signatures in them, [`ca`] the authorities that owners register,
+//! In: [`certificate`] reads what devices present and owners register, [`csr`] what they want certified, and
+//! [`answer`] what foreign issuers make of that; [`public_key`] and [`signature`] judge the keys and signatures in them, [`ca`] the authorities that owners register,
 //! and [`chain`] finds the one that signed what a device presents. Out: [`authority`] keeps the roots and the
 //! issuing key, [`issue`] makes device certificates, each recorded before it is signed. [`key_pair`] makes key pairs
 //! for those who have none, and [`seal`] encrypts the secrets that the store must hold.
@@ -11,6 +11,7 @@
 //! Private keys lie in one folder (`key_folder`), those that operators bring where they say, and leave this crate in two ways only: a device's pair, to the one
 //! who asked for it, and the server's, to the TLS stack.
 
+pub mod answer;
 pub mod authority;
 pub mod ca;
 pub mod certificate;

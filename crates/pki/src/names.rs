@@ -57,7 +57,7 @@ const fn attribute(oid: &[u8]) -> Option<NameAttribute> {
 }
 
 /// The text of a DirectoryString, whatever its form; `None` when it is not text.
-fn text(found: &AttributeTypeAndValue<'_>) -> Option<String> {
+pub(crate) fn text(found: &AttributeTypeAndValue<'_>) -> Option<String> {
     let octets = found.attr_value().data;
     match found.attr_value().tag() {
         Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::NumericString | Tag::VisibleString => {

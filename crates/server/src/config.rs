@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use gatehouse_domain::domain_configuration::ServerCertificateArn;
+use gatehouse_domain::function::FunctionArn;
 use gatehouse_domain::quotas::Quotas;
 use gatehouse_domain::role_alias::RoleArn;
 use gatehouse_domain::scope::Region;
@@ -47,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) credentials: Credentials,
     /// Server certificates for domains of customers', by their ARNs.
     pub(crate) server_certificates: BTreeMap<ServerCertificateArn, ServerCertificate>,
+    /// Where functions are called, by their ARNs.
+    pub(crate) functions: BTreeMap<FunctionArn, Function>,
     /// What accounts and connections are held to.
     pub(crate) limits: Quotas,
     /// Logs.
@@ -162,6 +165,25 @@ pub(crate) struct ServerCertificate {
     pub(crate) key: PathBuf,
 }
 
+/// A function: a URL that takes events, or an endpoint that is asked as Lambda is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Function {
+    /// Where events are POSTed.
+    pub(crate) url: Option<String>,
+    /// `https://host` or `http://host:port` of what speaks Lambda's Invoke.
+    pub(crate) endpoint: Option<String>,
+    /// Our access key at the endpoint.
+    pub(crate) access_key_id: Option<String>,
+    /// A file whose first line is its secret.
+    pub(crate) secret_access_key_file: Option<PathBuf>,
+    /// PEM file with the roots that an https address is trusted by.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Plain HTTP to another machine.
+    #[serde(default)]
+    pub(crate) allow_plain: bool,
+}
+
 /// Logs go to standard error.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -250,6 +272,7 @@ impl Default for Config {
             tls: Tls::default(),
             credentials: Credentials::default(),
             server_certificates: BTreeMap::new(),
+            functions: BTreeMap::new(),
             limits: Quotas::default(),
             log: Log::default(),
         }
@@ -473,7 +496,7 @@ mod tests {
     #[test]
     fn bad_configuration_is_one_sentence_that_names_the_key() {
         type Case = (Option<&'static str>, &'static [(&'static str, &'static str)], &'static str);
-        let cases: [Case; 16] = [
+        let cases: [Case; 18] = [
             (Some("[limits]\nconnect_rat = 1"), &[], "connect_rat"),
             (None, &[("GATEHOUSE_LIMITS_CONNECT_RATE", "-1")], "-1"),
             (None, &[("GATEHOUSE_LIMITS_SESSION_EXPIRY_SECS", "604801")], "604800"),
@@ -488,6 +511,14 @@ mod tests {
             (Some("[api]\ncertificate = \"x\""), &[], "api.key"),
             (Some("[credentials.roles]\nreader = \"reader.json\""), &[], "role"),
             (Some("[server_certificates]\nfleet = { certificate = \"a\", key = \"b\" }"), &[], "server certificate"),
+            (Some("[functions]\nsign = { url = \"http://127.0.0.1/\" }"), &[], "ARN of a function"),
+            (
+                Some(
+                    "[functions.\"arn:aws:lambda:us-east-1:000000000000:function:sign\"]\nulr = \"http://127.0.0.1/\"",
+                ),
+                &[],
+                "ulr",
+            ),
             (Some("[credentials.sts]\nendpoint = \"http://127.0.0.1\""), &[], "access_key_id"),
             (
                 Some(

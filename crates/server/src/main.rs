@@ -7,11 +7,13 @@ mod commands;
 mod config;
 mod credentials;
 mod failure;
+mod functions;
 mod house;
 mod housekeeping;
 mod logging;
 mod metrics;
 mod operator_socket;
+mod outgoing;
 mod serve;
 mod server_certificates;
 

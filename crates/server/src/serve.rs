@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gatehouse_control::call::House;
 use gatehouse_control::door::Door;
+use gatehouse_control::functions::Functions;
 use gatehouse_control::key_pairs::KeyPairs;
 use gatehouse_control::page::MarkerKey;
 use gatehouse_domain::endpoint::EndpointType;
@@ -30,6 +31,7 @@ use crate::api::{self, Api};
 use crate::config::{Address, Config};
 use crate::credentials;
 use crate::failure::Failure;
+use crate::functions;
 use crate::house::{self, Opened};
 use crate::housekeeping::{self, Chore};
 use crate::metrics;
@@ -83,11 +85,12 @@ pub(crate) async fn start(config: &Config) -> Result<Running, Failure> {
     };
     opened.client_files.set_endpoint(config, addresses.api)?;
     let certificates = Arc::new(server_certificates::open(config, opened.clock.now())?);
+    let functions = Arc::new(functions::open(config, Arc::clone(&opened.clock))?);
 
     let mut registry = Registry::default();
     metrics::register_store(&mut registry, &opened.store);
     let gateway = open_gateway(config, &opened, Arc::clone(&certificates), &mut registry).await?;
-    let api = open_api(config, &opened, Arc::clone(&certificates), registry, Arc::clone(&gateway))?;
+    let api = open_api(config, &opened, Arc::clone(&certificates), functions, registry, Arc::clone(&gateway))?;
 
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -159,6 +162,7 @@ fn open_api(
     config: &Config,
     opened: &Opened,
     server_certificates: Arc<ServerBundles>,
+    functions: Arc<Functions>,
     registry: Registry,
     gateway: Arc<Gateway>,
 ) -> Result<Arc<Api>, Failure> {
@@ -172,6 +176,7 @@ fn open_api(
         markers: MarkerKey::new(&markers),
         clock: Arc::clone(&opened.clock),
         server_certificates,
+        functions,
         domain: config.domain.clone(),
         regions: config.regions.clone(),
     });

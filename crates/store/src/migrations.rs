@@ -19,6 +19,7 @@ pub(crate) const SQLITE: &[Migration] = &[
     Migration { version: 5, sql: include_str!("../migrations/sqlite/0005_domain_configurations.sql") },
     Migration { version: 6, sql: include_str!("../migrations/sqlite/0006_thing_groups.sql") },
     Migration { version: 7, sql: include_str!("../migrations/sqlite/0007_thing_types_and_billing_groups.sql") },
+    Migration { version: 8, sql: include_str!("../migrations/sqlite/0008_certificate_providers.sql") },
 ];
 
 pub(crate) const POSTGRES: &[Migration] = &[
@@ -29,6 +30,7 @@ pub(crate) const POSTGRES: &[Migration] = &[
     Migration { version: 5, sql: include_str!("../migrations/postgres/0005_domain_configurations.sql") },
     Migration { version: 6, sql: include_str!("../migrations/postgres/0006_thing_groups.sql") },
     Migration { version: 7, sql: include_str!("../migrations/postgres/0007_thing_types_and_billing_groups.sql") },
+    Migration { version: 8, sql: include_str!("../migrations/postgres/0008_certificate_providers.sql") },
 ];
 
 /// The steps that `applied` (version and text, in order) lacks.

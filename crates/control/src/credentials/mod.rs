@@ -5,7 +5,7 @@
 pub mod built_in;
 pub mod roles;
 pub mod sts;
-pub mod sts_client;
+mod sts_client;
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
 //! Credentials from a security token service: `AssumeRole` at an endpoint that the configuration names. The SDK words,
-//! signs and reads; the bytes travel as [`sts_client`](super::sts_client) carries them.
+//! signs and reads; the bytes travel as [`outgoing`](crate::outgoing) carries them.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -19,8 +19,9 @@ use gatehouse_store::RoleAliasRecord;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use super::sts_client::{Connect, HttpClient};
+use super::sts_client::HttpClient;
 use super::{CredentialError, Credentials};
+use crate::outgoing::Connect;
 
 /// From the request to the answer, with all that lies between.
 const TIMEOUT: Duration = Duration::from_secs(5);

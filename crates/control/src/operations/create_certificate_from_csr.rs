@@ -1,11 +1,10 @@
-//! CreateCertificateFromCsr: a certificate for a key that stays with its owner. The same request again makes another
-//! certificate.
+//! CreateCertificateFromCsr: a certificate for a key that stays with its owner, issued here or by the scope's certificate
+//! provider. The same request again makes another certificate.
 
 use gatehouse_domain::certificate::CertificateId;
-use gatehouse_pki::csr::VerifiedCsr;
 use serde::{Deserialize, Serialize};
 
-use super::issue::{issue, Issued};
+use super::issue::{Asker, Issued};
 use crate::call::Call;
 use crate::error::Error;
 use crate::operation::Operation;
@@ -39,13 +38,10 @@ impl Operation for CreateCertificateFromCsr {
     type Output = Output;
 
     async fn run(call: &Call, input: &Input) -> Result<Output, Error> {
-        let pem = input.certificate_signing_request.clone();
-        // The checks of a large RSA key take milliseconds.
-        let csr = tokio::task::spawn_blocking(move || VerifiedCsr::from_pem(&pem))
-            .await
-            .map_err(|error| Error::Internal(error.to_string()))?
-            .map_err(|refusal| Error::invalid(format!("the certificate signing request is refused: {refusal}")))?;
-        let Issued { arn, certificate_id, pem } = issue(call, (&csr).into(), input.set_as_active).await?;
+        let asker = Asker { principal_id: &call.caller.access_key_id, client_id: "" };
+        let issuing = call.issuing(input.set_as_active);
+        let Issued { arn, certificate_id, pem } =
+            issuing.for_request(&input.certificate_signing_request, asker).await?;
         Ok(Output { certificate_arn: arn.to_string(), certificate_id, certificate_pem: pem })
     }
 }

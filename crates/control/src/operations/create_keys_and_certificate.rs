@@ -4,7 +4,7 @@
 use gatehouse_domain::certificate::CertificateId;
 use serde::{Deserialize, Serialize};
 
-use super::issue::{issue, Issued};
+use super::issue::Issued;
 use crate::call::Call;
 use crate::error::Error;
 use crate::operation::Operation;
@@ -46,7 +46,7 @@ impl Operation for CreateKeysAndCertificate {
 
     async fn run(call: &Call, input: &Input) -> Result<Output, Error> {
         let pair = call.new_key_pair().await?;
-        let Issued { arn, certificate_id, pem } = issue(call, (&pair).into(), input.set_as_active).await?;
+        let Issued { arn, certificate_id, pem } = call.issuing(input.set_as_active).to((&pair).into()).await?;
         Ok(Output {
             certificate_arn: arn.to_string(),
             certificate_id,

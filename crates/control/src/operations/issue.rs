@@ -1,51 +1,106 @@
 //! Issuing a device certificate: laid out, recorded, signed, registered. Two commits, because the record of what will
-//! be signed must be on disk before there is a signature.
+//! be signed must be on disk before there is a signature. What a scope's certificate provider issues instead is
+//! `delegated_issue`.
 
 use gatehouse_domain::admission::Registration;
 use gatehouse_domain::arn::Arn;
 use gatehouse_domain::certificate::{CertificateId, CertificateMode, CertificateStatus};
 use gatehouse_domain::event::Event;
+use gatehouse_domain::scope::Scope;
+use gatehouse_domain::time::Timestamp;
+use gatehouse_pki::csr::VerifiedCsr;
 use gatehouse_pki::issue::{Applicant, IssuanceLog, ToBeSigned};
 use gatehouse_store::{Batch, CertificateRecord, IssuanceRecord};
 
-use crate::call::Call;
+use super::delegated_issue::Delegated;
+use crate::call::House;
 use crate::error::Error;
-use crate::random::random;
+use crate::random::{random, uuid};
+
+/// What issuing works with, whoever asks for it and by which way.
+#[derive(Clone, Copy)]
+pub struct Issuing<'a> {
+    /// Who issues.
+    pub house: &'a House,
+    /// Where the certificate is registered.
+    pub scope: Scope,
+    /// When it was asked for.
+    pub now: Timestamp,
+    /// What it is registered as.
+    pub status: CertificateStatus,
+}
+
+/// Who has a request certified, as a certificate provider is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// The certificate id of the device that asks, or the access key id of the caller.
+    pub principal_id: &'a str,
+    /// The MQTT client id; empty where there is none.
+    pub client_id: &'a str,
+}
 
 /// A certificate that was issued and registered.
-pub(super) struct Issued {
-    pub(super) arn: Arn,
-    pub(super) certificate_id: CertificateId,
-    pub(super) pem: String,
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// Its ARN.
+    pub arn: Arn,
+    /// Its id.
+    pub certificate_id: CertificateId,
+    /// The certificate.
+    pub pem: String,
 }
 
-/// Issues a certificate to `applicant` in the call's scope.
-pub(super) async fn issue(call: &Call, applicant: Applicant<'_>, is_active: bool) -> Result<Issued, Error> {
-    let issuer = call.authority().issuer();
-    let internal = |error: &dyn std::fmt::Display| Error::Internal(error.to_string());
-    let to_be_signed = issuer.prepare(applicant, random()?, call.now).map_err(|error| internal(&error))?;
-    let serial = *to_be_signed.serial();
-    let recorded = to_be_signed.record_in(call).await?;
-    let certificate = issuer.sign(recorded).map_err(|error| internal(&error))?;
+impl Issuing<'_> {
+    /// Issues a certificate for the certificate signing request `csr`: by the scope's certificate provider, if it has one, or
+    /// else by this deployment's authority. Takes as long as the provider's function, five seconds at most.
+    ///
+    /// # Errors
+    /// `InvalidRequestException` when the request is refused, or the provider's answer; `ServiceUnavailableException` when the
+    /// provider gives none now. Nothing is registered then. A lost race is [`gatehouse_store::Error::Conflict`]: ask again.
+    pub async fn for_request(&self, csr: &str, asker: Asker<'_>) -> Result<Issued, Error> {
+        let pem = csr.to_owned();
+        // The checks of a large RSA key take milliseconds.
+        let verified = tokio::task::spawn_blocking(move || VerifiedCsr::from_pem(&pem))
+            .await
+            .map_err(|error| Error::Internal(error.to_string()))?
+            .map_err(|refusal| Error::invalid(format!("the certificate signing request is refused: {refusal}")))?;
+        match self.house.store.certificate_provider(self.scope).await? {
+            Some(provider) => Delegated { issuing: *self, provider: &provider }.issue(csr, &verified, asker).await,
+            None => self.to((&verified).into()).await,
+        }
+    }
 
-    let certificate_id = certificate.id();
-    let pem = certificate.to_pem();
-    let registration = Registration {
-        status: if is_active { CertificateStatus::Active } else { CertificateStatus::Inactive },
-        mode: CertificateMode::Default,
-        not_before: certificate.not_before(),
-        not_after: certificate.not_after(),
-    };
-    let record = CertificateRecord::new(call.scope, certificate_id, registration, call.uuid()?, call.now);
-    let mut batch = Batch::new();
-    batch.insert_certificate(&record, &pem);
-    batch.finish_issuance(&serial, certificate_id);
-    batch.announce(Event::Certificate { scope: call.scope, certificate_id });
-    call.commit(batch).await?;
-    Ok(Issued { arn: Arn::certificate(call.scope, certificate_id), certificate_id, pem })
+    /// Issues a certificate to `applicant`, signed by this deployment's authority.
+    ///
+    /// # Errors
+    /// When the store or the authority fails.
+    pub async fn to(&self, applicant: Applicant<'_>) -> Result<Issued, Error> {
+        let issuer = self.house.authority.issuer();
+        let internal = |error: &dyn std::fmt::Display| Error::Internal(error.to_string());
+        let to_be_signed = issuer.prepare(applicant, random()?, self.now).map_err(|error| internal(&error))?;
+        let serial = *to_be_signed.serial();
+        let recorded = to_be_signed.record_in(self).await?;
+        let certificate = issuer.sign(recorded).map_err(|error| internal(&error))?;
+
+        let certificate_id = certificate.id();
+        let pem = certificate.to_pem();
+        let registration = Registration {
+            status: self.status,
+            mode: CertificateMode::Default,
+            not_before: certificate.not_before(),
+            not_after: certificate.not_after(),
+        };
+        let record = CertificateRecord::new(self.scope, certificate_id, registration, uuid()?, self.now);
+        let mut batch = Batch::new();
+        batch.insert_certificate(&record, &pem);
+        batch.finish_issuance(&serial, certificate_id);
+        batch.announce(Event::Certificate { scope: self.scope, certificate_id });
+        self.house.commit(batch).await?;
+        Ok(Issued { arn: Arn::certificate(self.scope, certificate_id), certificate_id, pem })
+    }
 }
 
-impl IssuanceLog for Call {
+impl IssuanceLog for Issuing<'_> {
     type Error = Error;
 
     async fn record(&self, certificate: &ToBeSigned) -> Result<(), Error> {
@@ -58,6 +113,6 @@ impl IssuanceLog for Call {
             requested_at: self.now,
             certificate_id: None,
         });
-        self.commit(batch).await
+        self.house.commit(batch).await
     }
 }

@@ -4,8 +4,10 @@ use crate::operation::Handler;
 
 mod billing_group;
 mod ca_registration;
+mod certificate_provider;
+mod delegated_issue;
 mod domain_configuration;
-mod issue;
+pub mod issue;
 mod policy_attachment;
 mod resource_tags;
 mod role_of_alias;
@@ -37,6 +39,7 @@ operations! {
     cancel_certificate_transfer::CancelCertificateTransfer,
     create_billing_group::CreateBillingGroup,
     create_certificate_from_csr::CreateCertificateFromCsr,
+    create_certificate_provider::CreateCertificateProvider,
     create_domain_configuration::CreateDomainConfiguration,
     create_keys_and_certificate::CreateKeysAndCertificate,
     create_policy::CreatePolicy,
@@ -48,6 +51,7 @@ operations! {
     delete_billing_group::DeleteBillingGroup,
     delete_ca_certificate::DeleteCACertificate,
     delete_certificate::DeleteCertificate,
+    delete_certificate_provider::DeleteCertificateProvider,
     delete_domain_configuration::DeleteDomainConfiguration,
     delete_policy::DeletePolicy,
     delete_policy_version::DeletePolicyVersion,
@@ -60,6 +64,7 @@ operations! {
     describe_billing_group::DescribeBillingGroup,
     describe_ca_certificate::DescribeCACertificate,
     describe_certificate::DescribeCertificate,
+    describe_certificate_provider::DescribeCertificateProvider,
     describe_domain_configuration::DescribeDomainConfiguration,
     describe_endpoint::DescribeEndpoint,
     describe_role_alias::DescribeRoleAlias,
@@ -76,6 +81,7 @@ operations! {
     list_attached_policies::ListAttachedPolicies,
     list_billing_groups::ListBillingGroups,
     list_ca_certificates::ListCACertificates,
+    list_certificate_providers::ListCertificateProviders,
     list_certificates::ListCertificates,
     list_certificates_by_ca::ListCertificatesByCA,
     list_domain_configurations::ListDomainConfigurations,
@@ -111,6 +117,7 @@ operations! {
     update_billing_group::UpdateBillingGroup,
     update_ca_certificate::UpdateCACertificate,
     update_certificate::UpdateCertificate,
+    update_certificate_provider::UpdateCertificateProvider,
     update_domain_configuration::UpdateDomainConfiguration,
     update_role_alias::UpdateRoleAlias,
     update_thing::UpdateThing,

@@ -118,7 +118,7 @@ async fn issuer(call: &Call, certificate: &Certificate, named: Option<&str>) -> 
 }
 
 /// Those of `candidates` whose key signed the certificate.
-async fn signers(
+pub(super) async fn signers(
     certificate: &Certificate,
     candidates: Vec<(CaCertificateRecord, String)>,
 ) -> Result<Vec<CaCertificateRecord>, Error> {

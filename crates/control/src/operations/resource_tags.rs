@@ -1,16 +1,15 @@
-//! Which resource a tag operation speaks of, and the tags it has. Of the kinds that carry tags, policies, CA certificates,
-//! role aliases, domain configurations, thing types, thing groups and billing groups exist in this release.
+//! Which resource a tag operation speaks of, and the tags it has.
 
 use gatehouse_domain::arn::{Arn, Resource};
 use gatehouse_domain::name::{DomainConfigurationName, PolicyName, RoleAliasName, ThingName};
 use gatehouse_domain::tag::is_taggable;
-use gatehouse_store::{Batch, CaCertificateRecord, TagsRecord};
+use gatehouse_store::{Batch, CaCertificateRecord, CertificateProviderRecord, TagsRecord};
 
 use super::billing_group;
 use super::ca_registration::ca_arn;
-use super::domain_configuration;
 use super::thing_group;
 use super::thing_type::existing_type;
+use super::{certificate_provider, domain_configuration};
 use crate::call::Call;
 use crate::error::Error;
 use crate::wire::{unknown_policy, unknown_role_alias};
@@ -28,6 +27,7 @@ enum Existing {
     CaCertificate(CaCertificateRecord),
     RoleAlias(RoleAliasName),
     ThingGroup(ThingName),
+    CertificateProvider(CertificateProviderRecord),
     DomainConfiguration(DomainConfigurationName),
     ThingType(ThingName),
     BillingGroup(ThingName),
@@ -41,6 +41,7 @@ impl Tagged {
             Existing::CaCertificate(record) => batch.require_ca_certificate(record),
             Existing::ThingGroup(name) => batch.require_thing_group(self.arn.scope, name),
             Existing::RoleAlias(alias) => batch.require_role_alias(self.arn.scope, alias),
+            Existing::CertificateProvider(record) => batch.require_certificate_provider(record),
             Existing::DomainConfiguration(name) => batch.require_domain_configuration(self.arn.scope, name),
             Existing::ThingType(name) => batch.require_thing_type(self.arn.scope, name),
             Existing::BillingGroup(name) => batch.require_billing_group(self.arn.scope, name),
@@ -83,6 +84,9 @@ async fn existing(call: &Call, arn: &Arn) -> Result<Existing, Error> {
         Resource::ThingType(name) => Ok(Existing::ThingType(existing_type(call, name).await?.name)),
         Resource::BillingGroup(name) => {
             Ok(Existing::BillingGroup(billing_group::existing_group(call, name).await?.name))
+        }
+        Resource::CertificateProvider(name) => {
+            Ok(Existing::CertificateProvider(certificate_provider::find(call, name).await?))
         }
         Resource::Other(text) if let Some(name) = domain_configuration::name_in(text) => {
             if domain_configuration::arn(call.scope, &name) != *arn {

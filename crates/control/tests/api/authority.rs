@@ -1,6 +1,9 @@
 //! Authorities of tests' own, and what they sign.
 
-use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType, IsCa, Issuer,
+    KeyPair,
+};
 use serde_json::{Value, json};
 
 use crate::client::{Api, Ask};
@@ -34,6 +37,31 @@ impl Authority {
     pub(crate) fn signs(&self, common_name: &str) -> String {
         let key = KeyPair::generate().unwrap();
         named(common_name).signed_by(&key, &self.issuer).unwrap().pem()
+    }
+
+    /// A certificate for the certificate signing request `csr`.
+    pub(crate) fn certifies(&self, csr: &str) -> String {
+        self.certifies_until(csr, rcgen::date_time_ymd(4096, 1, 1))
+    }
+
+    /// The same, valid from 1975 to `not_after`.
+    pub(crate) fn certifies_until(&self, csr: &str, not_after: time::OffsetDateTime) -> String {
+        let mut request = CertificateSigningRequestParams::from_pem(csr).unwrap();
+        request.params.not_after = not_after;
+        request.signed_by(&self.issuer).unwrap().pem()
+    }
+
+    /// A certificate for another key, with the subject of the certificate signing request `csr`.
+    pub(crate) fn certifies_another_key(&self, csr: &str) -> String {
+        let request = CertificateSigningRequestParams::from_pem(csr).unwrap();
+        request.params.signed_by(&KeyPair::generate().unwrap(), &self.issuer).unwrap().pem()
+    }
+
+    /// A certificate for the key of the certificate signing request `csr`, with the subject `common_name`.
+    pub(crate) fn certifies_as(&self, csr: &str, common_name: &str) -> String {
+        let mut request = CertificateSigningRequestParams::from_pem(csr).unwrap();
+        request.params.distinguished_name = named(common_name).distinguished_name;
+        request.signed_by(&self.issuer).unwrap().pem()
     }
 
     /// The request that registers it in DEFAULT mode, with the code of `api`'s tenant.

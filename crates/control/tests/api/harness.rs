@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 use gatehouse_control::access_key::{AccessKeyWish, make};
 use gatehouse_control::call::House;
 use gatehouse_control::door::{Door, Peer};
+use gatehouse_control::functions::Functions;
 use gatehouse_control::key_pairs::KeyPairs;
 use gatehouse_control::page::MarkerKey;
 use gatehouse_domain::scope::AccountId;
@@ -147,6 +148,7 @@ async fn open(store: Store) -> Api {
         markers: MarkerKey::new(&[7; 32]),
         clock: Arc::<TestClock>::clone(&clock),
         server_certificates: Arc::new(server_certificates.open()),
+        functions: Arc::new(Functions::new(Arc::<TestClock>::clone(&clock))),
         domain: "iot.test".to_owned(),
         regions: vec![REGION.parse().unwrap(), OTHER_REGION.parse().unwrap()],
     });

@@ -17,10 +17,12 @@
 
 mod authority;
 mod ca_certificates;
+mod certificate_providers;
 mod client;
 mod credentials;
 mod door;
 mod events;
+mod functions;
 mod harness;
 mod listing;
 mod model;
@@ -45,6 +47,7 @@ operations!(
     cancel_certificate_transfer,
     create_billing_group,
     create_certificate_from_csr,
+    create_certificate_provider,
     create_domain_configuration,
     create_keys_and_certificate,
     create_policy,
@@ -56,6 +59,7 @@ operations!(
     delete_billing_group,
     delete_ca_certificate,
     delete_certificate,
+    delete_certificate_provider,
     delete_domain_configuration,
     delete_policy,
     delete_policy_version,
@@ -68,6 +72,7 @@ operations!(
     describe_billing_group,
     describe_ca_certificate,
     describe_certificate,
+    describe_certificate_provider,
     describe_domain_configuration,
     describe_endpoint,
     describe_role_alias,
@@ -84,6 +89,7 @@ operations!(
     list_attached_policies,
     list_billing_groups,
     list_ca_certificates,
+    list_certificate_providers,
     list_certificates,
     list_certificates_by_ca,
     list_domain_configurations,
@@ -119,6 +125,7 @@ operations!(
     update_billing_group,
     update_ca_certificate,
     update_certificate,
+    update_certificate_provider,
     update_domain_configuration,
     update_role_alias,
     update_thing,

@@ -9,6 +9,7 @@
 )]
 
 mod algorithm;
+mod answer;
 mod authority;
 mod ca;
 mod certificate;

@@ -36,7 +36,7 @@ pub(crate) use on_both_engines;
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 /// The tables of the registry.
-pub(crate) const TABLES: [&str; 37] = [
+pub(crate) const TABLES: [&str; 38] = [
     "accounts",
     "access_keys",
     "certificates",
@@ -74,6 +74,7 @@ pub(crate) const TABLES: [&str; 37] = [
     "dead_thing_groups",
     "thing_types",
     "billing_groups",
+    "certificate_providers",
 ];
 
 /// An open store on a database of its own.

@@ -12,6 +12,7 @@
 mod access;
 mod billing_groups;
 mod ca_certificates;
+mod certificate_providers;
 mod certificates;
 mod change_log;
 mod crash;

@@ -1,0 +1,118 @@
+//! One HTTP request to an outside service: a connection for it alone, and one answer of bounded length. Requests are few,
+//! and TLS is whatever [`Connect`] brings: this crate knows none. Redirects are answers like others.
+
+use std::io;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+/// A connection.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// A connection to be.
+pub type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send>>;
+
+/// Connects to where a service is.
+pub trait Connect: Send + Sync + 'static {
+    /// Connects to `host`, with TLS or without.
+    fn connect(&self, host: &str, port: u16, is_secure: bool) -> Connecting;
+}
+
+/// Connects without TLS.
+pub struct Plain;
+
+impl Connect for Plain {
+    fn connect(&self, host: &str, port: u16, is_secure: bool) -> Connecting {
+        let address = (host.to_owned(), port);
+        Box::pin(async move {
+            if is_secure {
+                return Err(io::Error::other("https is not served without TLS"));
+            }
+            let stream = TcpStream::connect(address).await?;
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        })
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExchangeError {
+    /// The request cannot be sent anywhere.
+    #[error("{0}")]
+    Request(&'static str),
+    /// There is no connection.
+    #[error(transparent)]
+    Connect(#[from] io::Error),
+    /// The connection ended early, or what came is not HTTP.
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
+    /// The body is longer than was asked for.
+    #[error("the answer has more than {0} bytes")]
+    TooLong(usize),
+}
+
+/// Sends `request`, whose URI names scheme and host, through `connect`. The answer's body has `answer_bytes_max` bytes at
+/// most. The connection ends with the future.
+///
+/// # Errors
+/// [`ExchangeError`]. No status is an error.
+pub(crate) async fn exchange(
+    connect: &dyn Connect,
+    request: http::Request<Bytes>,
+    answer_bytes_max: usize,
+) -> Result<http::Response<Bytes>, ExchangeError> {
+    let (mut parts, body) = request.into_parts();
+    let is_secure = parts.uri.scheme_str() == Some("https");
+    let authority = parts.uri.authority().ok_or(ExchangeError::Request("the request names no host"))?.clone();
+    let port = authority.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    if !parts.headers.contains_key(http::header::HOST) {
+        let value = authority.as_str().try_into();
+        let value = value.map_err(|_| ExchangeError::Request("the host is no header value"))?;
+        parts.headers.insert(http::header::HOST, value);
+    }
+    // In the form that goes to an origin server (RFC 9112, 3.2.1).
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    parts.uri = target.parse().map_err(|_| ExchangeError::Request("the request's path cannot be read"))?;
+
+    let stream = connect.connect(host, port, is_secure).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let answered = async {
+        let answer = sender.send_request(http::Request::from_parts(parts, Full::new(body))).await?;
+        let (parts, body) = answer.into_parts();
+        let body =
+            Limited::new(body, answer_bytes_max).collect().await.map_err(|error| broken(error, answer_bytes_max))?;
+        Ok(http::Response::from_parts(parts, body.to_bytes()))
+    };
+    tokio::pin!(answered, connection);
+    // Driven here, the connection ends with whoever waits for its answer.
+    let mut is_open = true;
+    loop {
+        tokio::select! {
+            biased;
+            answer = &mut answered => return answer,
+            ended = &mut connection, if is_open => {
+                ended?;
+                is_open = false;
+            }
+        }
+    }
+}
+
+/// What a body that cannot be read to its end means.
+fn broken(error: Box<dyn std::error::Error + Send + Sync>, answer_bytes_max: usize) -> ExchangeError {
+    if error.is::<LengthLimitError>() {
+        return ExchangeError::TooLong(answer_bytes_max);
+    }
+    match error.downcast::<hyper::Error>() {
+        Ok(error) => ExchangeError::Http(*error),
+        Err(error) => ExchangeError::Connect(io::Error::other(error)),
+    }
+}
