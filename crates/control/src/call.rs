@@ -14,10 +14,11 @@ use gatehouse_pki::seal::Sealer;
 use gatehouse_pki::server_bundles::ServerBundles;
 use gatehouse_store::{Batch, Store};
 
+use crate::certificates::NewCertificate;
+use crate::certificates::issue::Issuing;
 use crate::error::Error;
 use crate::functions::Functions;
 use crate::key_pairs::KeyPairs;
-use crate::operations::issue::Issuing;
 use crate::page::{MarkerKey, Pager};
 use crate::random::{hex, random};
 
@@ -107,13 +108,22 @@ impl Call {
         Ok(())
     }
 
-    /// Issues certificates in the call's scope, ACTIVE ones or INACTIVE.
+    /// Gets new certificates for the call's scope, which are to have `status`.
     #[must_use]
-    pub fn issuing(&self, is_active: bool) -> Issuing<'_> {
+    pub fn issuing(&self, status: CertificateStatus) -> Issuing<'_> {
         // It commits before it is known how it ends.
         self.has_committed.store(true, Ordering::Relaxed);
-        let status = if is_active { CertificateStatus::Active } else { CertificateStatus::Inactive };
         Issuing { house: &self.house, scope: self.scope, now: self.now, status }
+    }
+
+    /// Registers a new certificate with nothing else.
+    ///
+    /// # Errors
+    /// A lost race makes the door run the operation again.
+    pub async fn register(&self, certificate: &NewCertificate) -> Result<(), Error> {
+        let mut batch = Batch::new();
+        certificate.register(&mut batch);
+        self.commit(batch).await
     }
 
     /// A key pair made ahead, or made now when none is left.

@@ -9,6 +9,7 @@
 pub mod access_key;
 pub mod body;
 pub mod call;
+pub mod certificates;
 pub mod credentials;
 pub mod door;
 pub mod error;

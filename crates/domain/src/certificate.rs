@@ -199,6 +199,14 @@ pub enum StatusChange {
     To(CertificateStatus),
 }
 
+impl CertificateStatus {
+    /// What a certificate is that is issued: ACTIVE when that is asked for (`setAsActive`), else INACTIVE.
+    #[must_use]
+    pub const fn of_new(set_as_active: bool) -> Self {
+        if set_as_active { Self::Active } else { Self::Inactive }
+    }
+}
+
 /// UpdateCertificate: may a certificate in `current` be set to `wanted`? (API reference, UpdateCertificate.)
 ///
 /// # Errors

@@ -1,11 +1,11 @@
 //! CreateCertificateFromCsr: a certificate for a key that stays with its owner, issued here or by the scope's certificate
 //! provider. The same request again makes another certificate.
 
-use gatehouse_domain::certificate::CertificateId;
+use gatehouse_domain::certificate::{CertificateId, CertificateStatus};
 use serde::{Deserialize, Serialize};
 
-use super::issue::{Asker, Issued};
 use crate::call::Call;
+use crate::certificates::issue::Asker;
 use crate::error::Error;
 use crate::operation::Operation;
 
@@ -39,9 +39,13 @@ impl Operation for CreateCertificateFromCsr {
 
     async fn run(call: &Call, input: &Input) -> Result<Output, Error> {
         let asker = Asker { principal_id: &call.caller.access_key_id, client_id: "" };
-        let issuing = call.issuing(input.set_as_active);
-        let Issued { arn, certificate_id, pem } =
-            issuing.for_request(&input.certificate_signing_request, asker).await?;
-        Ok(Output { certificate_arn: arn.to_string(), certificate_id, certificate_pem: pem })
+        let issuing = call.issuing(CertificateStatus::of_new(input.set_as_active));
+        let new = issuing.for_request(&input.certificate_signing_request, asker).await?;
+        call.register(&new).await?;
+        Ok(Output {
+            certificate_arn: new.arn().to_string(),
+            certificate_id: new.id(),
+            certificate_pem: new.pem().to_owned(),
+        })
     }
 }

@@ -1,10 +1,9 @@
 //! CreateKeysAndCertificate: a new RSA-2048 key pair and a certificate for it. The private key is in the answer and
 //! nowhere else.
 
-use gatehouse_domain::certificate::CertificateId;
+use gatehouse_domain::certificate::{CertificateId, CertificateStatus};
 use serde::{Deserialize, Serialize};
 
-use super::issue::Issued;
 use crate::call::Call;
 use crate::error::Error;
 use crate::operation::Operation;
@@ -46,11 +45,12 @@ impl Operation for CreateKeysAndCertificate {
 
     async fn run(call: &Call, input: &Input) -> Result<Output, Error> {
         let pair = call.new_key_pair().await?;
-        let Issued { arn, certificate_id, pem } = call.issuing(input.set_as_active).to((&pair).into()).await?;
+        let new = call.issuing(CertificateStatus::of_new(input.set_as_active)).to((&pair).into()).await?;
+        call.register(&new).await?;
         Ok(Output {
-            certificate_arn: arn.to_string(),
-            certificate_id,
-            certificate_pem: pem,
+            certificate_arn: new.arn().to_string(),
+            certificate_id: new.id(),
+            certificate_pem: new.pem().to_owned(),
             key_pair: KeyPair { public_key: pair.public_pem().to_owned(), private_key: pair.private_pem().to_owned() },
         })
     }

@@ -2,16 +2,15 @@
 //! the request and the rules of registration before anything is stored.
 
 use gatehouse_domain::admission::Registration;
-use gatehouse_domain::arn::Arn;
 use gatehouse_domain::certificate::{CertificateId, CertificateMode, claim};
-use gatehouse_domain::event::Event;
 use gatehouse_pki::certificate::Certificate;
 use gatehouse_pki::csr::VerifiedCsr;
-use gatehouse_store::{Batch, CaCertificateRecord, CertificateProviderRecord, CertificateRecord};
+use gatehouse_store::{CaCertificateRecord, CertificateProviderRecord, CertificateRecord};
 use serde_json::{Value, json};
 
-use super::issue::{Asker, Issued, Issuing};
-use super::register_certificate::signers;
+use super::issue::{Asker, Issuing};
+use super::registration::signers;
+use super::{NewCertificate, Origin};
 use crate::error::{Code, Error};
 use crate::functions::FunctionError;
 use crate::random::uuid;
@@ -23,8 +22,13 @@ pub(super) struct Delegated<'a> {
 }
 
 impl Delegated<'_> {
-    /// Has a certificate made of `csr`, which is `verified`, and registers it. Run again, it asks the function again.
-    pub(super) async fn issue(&self, csr: &str, verified: &VerifiedCsr, asker: Asker<'_>) -> Result<Issued, Error> {
+    /// Has a certificate made of `csr`, which is `verified`. Run again, it asks the function again.
+    pub(super) async fn issue(
+        &self,
+        csr: &str,
+        verified: &VerifiedCsr,
+        asker: Asker<'_>,
+    ) -> Result<NewCertificate, Error> {
         let Issuing { house, scope, status, .. } = self.issuing;
         let event = json!({
             "certificateSigningRequest": csr,
@@ -50,16 +54,8 @@ impl Delegated<'_> {
         };
         // The certificate alone, as it is read: the answer may have other text around it.
         let pem = certificate.to_pem();
-        let mut batch = Batch::new();
-        // Changed or deleted meanwhile, the provider has nothing to say; switched off or deleted, the CA vouches for nothing.
-        batch.require_certificate_provider(self.provider);
-        if let Some(ca) = &ca {
-            batch.require_ca_certificate(ca);
-        }
-        batch.insert_certificate(&record, &pem);
-        batch.announce(Event::Certificate { scope, certificate_id });
-        house.commit(batch).await?;
-        Ok(Issued { arn: Arn::certificate(scope, certificate_id), certificate_id, pem })
+        let origin = Origin::Provider(Box::new(self.provider.clone()), ca.map(Box::new));
+        Ok(NewCertificate { record, pem, origin })
     }
 
     /// The certificate in an answer.

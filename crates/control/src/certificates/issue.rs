@@ -1,11 +1,9 @@
-//! Issuing a device certificate: laid out, recorded, signed, registered. Two commits, because the record of what will
-//! be signed must be on disk before there is a signature. What a scope's certificate provider issues instead is
+//! Issuing a device certificate: laid out, recorded, signed. The record of what will be signed is on disk before there is a
+//! signature; registering is a commit of whoever asked. What a scope's certificate provider issues instead is
 //! `delegated_issue`.
 
 use gatehouse_domain::admission::Registration;
-use gatehouse_domain::arn::Arn;
-use gatehouse_domain::certificate::{CertificateId, CertificateMode, CertificateStatus};
-use gatehouse_domain::event::Event;
+use gatehouse_domain::certificate::{CertificateMode, CertificateStatus};
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::Timestamp;
 use gatehouse_pki::csr::VerifiedCsr;
@@ -13,6 +11,7 @@ use gatehouse_pki::issue::{Applicant, IssuanceLog, ToBeSigned};
 use gatehouse_store::{Batch, CertificateRecord, IssuanceRecord};
 
 use super::delegated_issue::Delegated;
+use super::{NewCertificate, Origin};
 use crate::call::House;
 use crate::error::Error;
 use crate::random::{random, uuid};
@@ -22,11 +21,11 @@ use crate::random::{random, uuid};
 pub struct Issuing<'a> {
     /// Who issues.
     pub house: &'a House,
-    /// Where the certificate is registered.
+    /// Where the certificate is to be registered.
     pub scope: Scope,
     /// When it was asked for.
     pub now: Timestamp,
-    /// What it is registered as.
+    /// What it is to be registered as.
     pub status: CertificateStatus,
 }
 
@@ -39,25 +38,14 @@ pub struct Asker<'a> {
     pub client_id: &'a str,
 }
 
-/// A certificate that was issued and registered.
-#[derive(Clone, Debug)]
-pub struct Issued {
-    /// Its ARN.
-    pub arn: Arn,
-    /// Its id.
-    pub certificate_id: CertificateId,
-    /// The certificate.
-    pub pem: String,
-}
-
 impl Issuing<'_> {
     /// Issues a certificate for the certificate signing request `csr`: by the scope's certificate provider, if it has one, or
     /// else by this deployment's authority. Takes as long as the provider's function, five seconds at most.
     ///
     /// # Errors
     /// `InvalidRequestException` when the request is refused, or the provider's answer; `ServiceUnavailableException` when the
-    /// provider gives none now. Nothing is registered then. A lost race is [`gatehouse_store::Error::Conflict`]: ask again.
-    pub async fn for_request(&self, csr: &str, asker: Asker<'_>) -> Result<Issued, Error> {
+    /// provider gives none now.
+    pub async fn for_request(&self, csr: &str, asker: Asker<'_>) -> Result<NewCertificate, Error> {
         let pem = csr.to_owned();
         // The checks of a large RSA key take milliseconds.
         let verified = tokio::task::spawn_blocking(move || VerifiedCsr::from_pem(&pem))
@@ -74,7 +62,7 @@ impl Issuing<'_> {
     ///
     /// # Errors
     /// When the store or the authority fails.
-    pub async fn to(&self, applicant: Applicant<'_>) -> Result<Issued, Error> {
+    pub async fn to(&self, applicant: Applicant<'_>) -> Result<NewCertificate, Error> {
         let issuer = self.house.authority.issuer();
         let internal = |error: &dyn std::fmt::Display| Error::Internal(error.to_string());
         let to_be_signed = issuer.prepare(applicant, random()?, self.now).map_err(|error| internal(&error))?;
@@ -82,21 +70,14 @@ impl Issuing<'_> {
         let recorded = to_be_signed.record_in(self).await?;
         let certificate = issuer.sign(recorded).map_err(|error| internal(&error))?;
 
-        let certificate_id = certificate.id();
-        let pem = certificate.to_pem();
         let registration = Registration {
             status: self.status,
             mode: CertificateMode::Default,
             not_before: certificate.not_before(),
             not_after: certificate.not_after(),
         };
-        let record = CertificateRecord::new(self.scope, certificate_id, registration, uuid()?, self.now);
-        let mut batch = Batch::new();
-        batch.insert_certificate(&record, &pem);
-        batch.finish_issuance(&serial, certificate_id);
-        batch.announce(Event::Certificate { scope: self.scope, certificate_id });
-        self.house.commit(batch).await?;
-        Ok(Issued { arn: Arn::certificate(self.scope, certificate_id), certificate_id, pem })
+        let record = CertificateRecord::new(self.scope, certificate.id(), registration, uuid()?, self.now);
+        Ok(NewCertificate { record, pem: certificate.to_pem(), origin: Origin::Issued(serial) })
     }
 }
 
