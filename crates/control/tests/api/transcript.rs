@@ -40,6 +40,7 @@ impl Transcript {
                         "generationId" => "generation",
                         "thingId" => "thing id",
                         "thingTypeId" => "thing type id",
+                        "thingGroupId" => "thing group id",
                         "billingGroupId" => "billing group id",
                         "nextMarker" | "nextToken" => "marker",
                         "endpointAddress" => "prefix",
