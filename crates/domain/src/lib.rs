@@ -16,6 +16,7 @@ pub mod domain_configuration;
 pub mod endpoint;
 pub mod event;
 pub mod host_name;
+mod json;
 pub mod key_quality;
 pub mod limits;
 pub mod name;

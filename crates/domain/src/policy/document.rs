@@ -3,10 +3,13 @@
 //! Grammar: developer guide, "AWS IoT Core policies"; IAM user guide, "Grammar of the IAM JSON policy language". What is
 //! not understood is refused, never skipped: a misspelt `Condition` must not make a statement unconditional.
 
-use super::json::Json;
 use super::pattern::clip;
 use super::statement::Statement;
+use crate::json::Json;
 use crate::limits;
+
+/// The deepest nesting a policy can have: document, list of statements, statement, condition, operator, list of values.
+const DEPTH: usize = 6;
 
 /// A policy document, valid and compiled.
 #[derive(Clone, Debug)]
@@ -39,7 +42,8 @@ impl PolicyDocument {
             let limit = limits::POLICY_CHARACTERS;
             return Err(refuse(place, format!("{dense} characters without white space, of which {limit} are allowed")));
         }
-        let json = Json::parse(text).map_err(|error| refuse(place, format!("not the JSON of a policy: {error}")))?;
+        let json =
+            Json::parse(text, DEPTH).map_err(|error| refuse(place, format!("not the JSON of a policy: {error}")))?;
         let [version, id, statements] = members(&json, place, ["Version", "Id", "Statement"])?;
         optional_text(id, "Id")?;
         let variables = knows_variables(version)?;

@@ -19,7 +19,6 @@ mod document;
 mod evaluate;
 #[cfg(test)]
 mod examples;
-mod json;
 mod key;
 mod operand;
 mod operator;

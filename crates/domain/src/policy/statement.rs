@@ -4,10 +4,10 @@ use super::arn_pattern::{ArnPattern, Reading};
 use super::condition::Condition;
 use super::document::{InvalidPolicy, members, optional_text, refuse};
 use super::evaluate::Request;
-use super::json::Json;
 use super::key::Key;
 use super::operator::Operator;
 use super::pattern::{Match, Syntax, Token, clip, glob, tokenise};
+use crate::json::Json;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {

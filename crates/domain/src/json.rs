@@ -4,12 +4,9 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
-/// The deepest nesting a policy can have: document, list of statements, statement, condition, operator, list of values.
-const DEPTH: usize = 6;
-
-/// A JSON value. Numbers and booleans are kept as text, since policies compare text.
+/// A JSON value. Numbers and booleans are kept as text, since policies and templates compare text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Json {
+pub(crate) enum Json {
     Null,
     /// A number or a boolean.
     Scalar(String),
@@ -19,21 +16,30 @@ pub(super) enum Json {
 }
 
 impl Json {
-    pub(super) fn parse(text: &str) -> Result<Self, serde_json::Error> {
+    /// Reads a document whose objects and lists nest at most `depth` levels deep.
+    pub(crate) fn parse(text: &str, depth: usize) -> Result<Self, serde_json::Error> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let value = Level(0).deserialize(&mut deserializer)?;
+        let value = Level { above: 0, depth }.deserialize(&mut deserializer)?;
         deserializer.end()?;
         Ok(value)
     }
 }
 
-/// Reads a value that stands this deep.
+/// Reads a value below so many others.
 #[derive(Clone, Copy)]
-struct Level(usize);
+struct Level {
+    above: usize,
+    depth: usize,
+}
 
 impl Level {
     fn below<E: Error>(self) -> Result<Self, E> {
-        if self.0 < DEPTH { Ok(Self(self.0 + 1)) } else { Err(E::custom("nested deeper than any policy element")) }
+        let Self { above, depth } = self;
+        if above < depth {
+            Ok(Self { above: above + 1, depth })
+        } else {
+            Err(E::custom(format_args!("nested deeper than {depth} levels")))
+        }
     }
 }
 
@@ -109,22 +115,22 @@ mod tests {
 
     #[test]
     fn a_name_twice_in_one_object_is_refused_however_it_is_written() {
-        assert!(Json::parse(r#"{"a":1,"b":{"a":2}}"#).is_ok());
-        assert!(Json::parse(r#"{"a":1,"a":1}"#).is_err());
-        assert!(Json::parse(r#"{"a":1,"\u0061":2}"#).is_err());
+        assert!(Json::parse(r#"{"a":1,"b":{"a":2}}"#, 6).is_ok());
+        assert!(Json::parse(r#"{"a":1,"a":1}"#, 6).is_err());
+        assert!(Json::parse(r#"{"a":1,"\u0061":2}"#, 6).is_err());
     }
 
     #[test]
     fn nesting_is_bounded() {
-        assert!(Json::parse(&format!("{}{}", "[".repeat(6), "]".repeat(6))).is_ok());
-        assert!(Json::parse(&format!("{}{}", "[".repeat(7), "]".repeat(7))).is_err());
-        assert!(Json::parse(&"[".repeat(300_000)).is_err());
+        assert!(Json::parse(&format!("{}{}", "[".repeat(6), "]".repeat(6)), 6).is_ok());
+        assert!(Json::parse(&format!("{}{}", "[".repeat(7), "]".repeat(7)), 6).is_err());
+        assert!(Json::parse(&"[".repeat(300_000), 6).is_err());
     }
 
     #[test]
     fn nothing_may_follow_the_value() {
-        assert!(Json::parse(" {} \n").is_ok());
-        assert!(Json::parse("{}x").is_err());
-        assert!(Json::parse("").is_err());
+        assert!(Json::parse(" {} \n", 6).is_ok());
+        assert!(Json::parse("{}x", 6).is_err());
+        assert!(Json::parse("", 6).is_err());
     }
 }
