@@ -22,6 +22,7 @@ pub mod limits;
 pub mod name;
 pub mod policy;
 pub mod policy_registry;
+pub mod provisioning;
 pub mod quotas;
 pub mod rate_limit;
 pub mod refusal;

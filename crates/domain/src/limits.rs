@@ -75,6 +75,25 @@ pub const SERVER_CHAIN_CERTIFICATES: usize = 5;
 /// The same, in bytes of DER together.
 pub const SERVER_CHAIN_BYTES: usize = 16 * 1024;
 
+/// Provisioning templates of a scope.
+pub const PROVISIONING_TEMPLATES: u32 = 256;
+/// Versions of a provisioning template.
+pub const PROVISIONING_TEMPLATE_VERSIONS: u32 = 5;
+/// The body of a provisioning template, in bytes.
+pub const TEMPLATE_BODY_BYTES: usize = 10_240;
+/// The name of a template's parameter, in characters (service model, `Parameter`).
+pub const TEMPLATE_PARAMETER_KEY_CHARACTERS: usize = 2048;
+/// The value of a template's parameter, in characters (service model, `Value`).
+pub const TEMPLATE_PARAMETER_VALUE_CHARACTERS: usize = 4096;
+/// The value of a parameter that gets into a policy, in characters. (Ours.)
+pub const TEMPLATE_POLICY_VALUE_CHARACTERS: usize = 128;
+/// A text that a template makes of its parameters, in bytes. (Ours.)
+pub const TEMPLATE_TEXT_BYTES: usize = 16 * 1024;
+/// All texts that come up while a template is filled in, in bytes. (Ours.)
+pub const TEMPLATE_WORK_BYTES: usize = 64 * 1024;
+/// The value of a thing's attribute, in characters (service model, `AttributeValue`).
+pub const ATTRIBUTE_VALUE_CHARACTERS: usize = 800;
+
 /// A client id, in bytes.
 pub const CLIENT_ID_BYTES: usize = 128;
 /// Shortest keep-alive, in seconds; shorter ones count as this.

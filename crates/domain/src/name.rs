@@ -79,6 +79,15 @@ name!(
     |b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b)
 );
 
+impl PolicyName {
+    /// The name of the policy that a provisioning template's document makes: the first 160 bits of the document's SHA-256
+    /// in upper-case hex, the form that AWS shows. The same document has the same name.
+    #[must_use]
+    pub fn of_document(sha256: &[u8; 32]) -> Self {
+        Self(sha256.iter().take(20).map(|byte| format!("{byte:02X}")).collect::<String>().into())
+    }
+}
+
 name!(
     /// The name of a thing, thing type, thing group or billing group: `[a-zA-Z0-9:_-]{1,128}` (service model,
     /// `ThingName`).
@@ -107,6 +116,13 @@ name!(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_document_names_its_policy_by_forty_digits() {
+        let name = PolicyName::of_document(&[0xab; 32]);
+        assert_eq!(name.as_str(), "AB".repeat(20));
+        assert_eq!(name.as_str().parse(), Ok(name));
+    }
 
     #[test]
     fn names_keep_to_their_alphabet() {
