@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::certificate::CertificateId;
-use crate::name::{PolicyName, RoleAliasName, ThingName};
+use crate::name::{PolicyName, ProvisioningTemplateName, RoleAliasName, ThingName};
 use crate::scope::{AccountId, Region, Scope};
 
 /// What an ARN of service `iot` names, without the scope it lives in.
@@ -19,6 +19,8 @@ pub enum Resource {
     ThingGroup(ThingName),
     /// `rolealias/<alias>`
     RoleAlias(RoleAliasName),
+    /// `provisioningtemplate/<name>`
+    ProvisioningTemplate(ProvisioningTemplateName),
     /// Any other kind, e.g. `cacert/…` or `topic/…`, as text.
     Other(String),
 }
@@ -62,6 +64,12 @@ impl Arn {
         Self { scope, resource: Resource::RoleAlias(alias) }
     }
 
+    /// The ARN of a provisioning template.
+    #[must_use]
+    pub const fn provisioning_template(scope: Scope, name: ProvisioningTemplateName) -> Self {
+        Self { scope, resource: Resource::ProvisioningTemplate(name) }
+    }
+
     /// Reads `arn:<partition>:iot:<region>:<account>:<type>/<name>`. A known type with a malformed name is refused.
     ///
     /// # Errors
@@ -92,6 +100,7 @@ impl Arn {
             "thing" => Resource::Thing(name.parse().map_err(|_| InvalidArn)?),
             "thinggroup" => Resource::ThingGroup(name.parse().map_err(|_| InvalidArn)?),
             "rolealias" => Resource::RoleAlias(name.parse().map_err(|_| InvalidArn)?),
+            "provisioningtemplate" => Resource::ProvisioningTemplate(name.parse().map_err(|_| InvalidArn)?),
             _ => Resource::Other(resource.to_owned()),
         };
         Ok(Self { scope: Scope::new(account, region), resource })
@@ -116,6 +125,7 @@ impl fmt::Display for Resource {
             Self::Thing(name) => write!(f, "thing/{name}"),
             Self::ThingGroup(name) => write!(f, "thinggroup/{name}"),
             Self::RoleAlias(alias) => write!(f, "rolealias/{alias}"),
+            Self::ProvisioningTemplate(name) => write!(f, "provisioningtemplate/{name}"),
             Self::Other(text) => f.write_str(text),
         }
     }
@@ -148,6 +158,7 @@ mod tests {
             "arn:aws:iot:us-east-1:123456789012:policy/p".into(),
             "arn:aws-cn:iot:cn-north-1:123456789012:thing/t:1".into(),
             "arn:aws:iot:us-east-1:123456789012:rolealias/a=b".into(),
+            "arn:aws:iot:us-east-1:123456789012:provisioningtemplate/fleet_1".into(),
             "arn:aws:iot:us-east-1:123456789012:domainconfiguration/n/abcde".into(),
         ] {
             assert_eq!(Arn::parse(&text).unwrap().to_string(), text);
@@ -166,6 +177,7 @@ mod tests {
             "arn:aws:iot:us-east-1:123456789012:thing/../x",
             "arn:aws:iot:us-east-1:123456789012:cert/zz",
             "arn:aws:iot:us-east-1:123456789012:rolealias/a/b",
+            "arn:aws:iot:us-east-1:123456789012:provisioningtemplate/a.b",
             "arn:aws:iot:cn-north-1:123456789012:thing/t",
         ] {
             assert!(Arn::parse(bad).is_err(), "{bad}");

@@ -54,9 +54,9 @@ pub fn remove<'a>(
     tags
 }
 
-/// The kinds of resources that carry tags, besides policies, thing groups and role aliases (developer guide, "Tagging your AWS IoT
-/// resources").
-const TAGGED_KINDS: [&str; 15] = [
+/// The kinds of resources that carry tags, besides policies, thing groups, role aliases and provisioning templates
+/// (developer guide, "Tagging your AWS IoT resources").
+const TAGGED_KINDS: [&str; 14] = [
     "authorizer",
     "billinggroup",
     "cacert",
@@ -66,7 +66,6 @@ const TAGGED_KINDS: [&str; 15] = [
     "job",
     "jobtemplate",
     "mitigationaction",
-    "provisioningtemplate",
     "rule",
     "scheduledaudit",
     "securityprofile",
@@ -79,7 +78,9 @@ const TAGGED_KINDS: [&str; 15] = [
 pub fn is_taggable(resource: &Resource) -> bool {
     match resource {
         Resource::Certificate(_) | Resource::Thing(_) => false,
-        Resource::Policy(_) | Resource::ThingGroup(_) | Resource::RoleAlias(_) => true,
+        Resource::Policy(_) | Resource::ThingGroup(_) | Resource::RoleAlias(_) | Resource::ProvisioningTemplate(_) => {
+            true
+        }
         Resource::Other(text) => text.split_once('/').is_some_and(|(kind, _)| TAGGED_KINDS.contains(&kind)),
     }
 }
@@ -114,7 +115,14 @@ mod tests {
         let taggable = |name: &str| {
             is_taggable(&Arn::parse(&format!("arn:aws:iot:us-east-1:123456789012:{name}")).unwrap().resource)
         };
-        for name in ["policy/p", "thinggroup/g", "rolealias/a", "cacert/c", "domainconfiguration/d/abcde"] {
+        for name in [
+            "policy/p",
+            "thinggroup/g",
+            "rolealias/a",
+            "provisioningtemplate/t",
+            "cacert/c",
+            "domainconfiguration/d/abcde",
+        ] {
             assert!(taggable(name), "{name}");
         }
         for name in ["thing/t", &format!("cert/{}", "ab".repeat(32)), "topic/a", "client/c", "index/i"] {
