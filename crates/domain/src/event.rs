@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::CertificateId;
-use crate::name::{DomainConfigurationName, PolicyName, ThingName};
+use crate::name::{DomainConfigurationName, PolicyName, ProvisioningTemplateName, ThingName};
 use crate::scope::{AccountId, Scope};
 
 /// A change that others act on.
@@ -55,6 +55,13 @@ pub enum Event {
         /// Its name; that of an endpoint, such as `iot:Data-ATS`, when that was configured.
         name: DomainConfigurationName,
     },
+    /// A provisioning template was made, changed or deleted, or another version of it is provisioned by.
+    ProvisioningTemplate {
+        /// Its scope.
+        scope: Scope,
+        /// Its name.
+        template_name: ProvisioningTemplateName,
+    },
     /// An access key of the account was made, changed or deleted.
     AccessKeys {
         /// The account.
@@ -73,6 +80,7 @@ impl Event {
             Self::Policy { .. } => "policy",
             Self::Thing { .. } => "thing",
             Self::DomainConfiguration { .. } => "domain_configuration",
+            Self::ProvisioningTemplate { .. } => "provisioning_template",
             Self::AccessKeys { .. } => "access_keys",
         }
     }

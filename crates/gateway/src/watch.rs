@@ -80,7 +80,10 @@ impl Watch {
                     self.doubt(scope, principal);
                 }
             }
-            Event::Policy { .. } | Event::Thing { .. } | Event::DomainConfiguration { .. } => {}
+            Event::Policy { .. }
+            | Event::Thing { .. }
+            | Event::DomainConfiguration { .. }
+            | Event::ProvisioningTemplate { .. } => {}
         }
     }
 

@@ -13,6 +13,8 @@ pub enum CountedKind {
     RoleAlias,
     /// Domain configurations, without those of endpoints.
     DomainConfiguration,
+    /// Provisioning templates.
+    ProvisioningTemplate,
 }
 
 impl CountedKind {
@@ -20,6 +22,7 @@ impl CountedKind {
         match self {
             Self::RoleAlias => "role_alias",
             Self::DomainConfiguration => "domain_configuration",
+            Self::ProvisioningTemplate => "provisioning_template",
         }
     }
 }

@@ -17,6 +17,7 @@ pub(crate) const SQLITE: &[Migration] = &[
     Migration { version: 3, sql: include_str!("../migrations/sqlite/0003_sessions.sql") },
     Migration { version: 4, sql: include_str!("../migrations/sqlite/0004_role_aliases.sql") },
     Migration { version: 5, sql: include_str!("../migrations/sqlite/0005_domain_configurations.sql") },
+    Migration { version: 6, sql: include_str!("../migrations/sqlite/0006_provisioning_templates.sql") },
 ];
 
 pub(crate) const POSTGRES: &[Migration] = &[
@@ -25,6 +26,7 @@ pub(crate) const POSTGRES: &[Migration] = &[
     Migration { version: 3, sql: include_str!("../migrations/postgres/0003_sessions.sql") },
     Migration { version: 4, sql: include_str!("../migrations/postgres/0004_role_aliases.sql") },
     Migration { version: 5, sql: include_str!("../migrations/postgres/0005_domain_configurations.sql") },
+    Migration { version: 6, sql: include_str!("../migrations/postgres/0006_provisioning_templates.sql") },
 ];
 
 /// The steps that `applied` (version and text, in order) lacks.

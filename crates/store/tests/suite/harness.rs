@@ -35,7 +35,7 @@ pub(crate) use on_both_engines;
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 /// The tables of the registry.
-pub(crate) const TABLES: [&str; 30] = [
+pub(crate) const TABLES: [&str; 32] = [
     "accounts",
     "access_keys",
     "certificates",
@@ -66,6 +66,8 @@ pub(crate) const TABLES: [&str; 30] = [
     "role_aliases",
     "scope_counts",
     "domain_configurations",
+    "provisioning_templates",
+    "provisioning_template_versions",
 ];
 
 /// An open store on a database of its own.
