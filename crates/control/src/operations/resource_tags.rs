@@ -1,13 +1,13 @@
-//! Which resource a tag operation speaks of, and the tags it has. Of the
-//! kinds that carry tags, policies, CA certificates, role aliases and domain configurations exist in this release.
+//! Which resource a tag operation speaks of, and the tags it has. Of the kinds that carry tags, policies, CA certificates,
+//! role aliases, domain configurations and provisioning templates exist in this release.
 
 use gatehouse_domain::arn::{Arn, Resource};
 use gatehouse_domain::name::{DomainConfigurationName, PolicyName, RoleAliasName};
 use gatehouse_domain::tag::is_taggable;
-use gatehouse_store::{Batch, CaCertificateRecord, TagsRecord};
+use gatehouse_store::{Batch, CaCertificateRecord, ProvisioningTemplateRecord, TagsRecord};
 
 use super::ca_registration::ca_arn;
-use super::domain_configuration;
+use super::{domain_configuration, provisioning_template};
 use crate::call::Call;
 use crate::error::Error;
 use crate::wire::{unknown_policy, unknown_role_alias};
@@ -25,6 +25,7 @@ enum Existing {
     CaCertificate(CaCertificateRecord),
     RoleAlias(RoleAliasName),
     DomainConfiguration(DomainConfigurationName),
+    ProvisioningTemplate(ProvisioningTemplateRecord),
 }
 
 impl Tagged {
@@ -35,6 +36,7 @@ impl Tagged {
             Existing::CaCertificate(record) => batch.require_ca_certificate(record),
             Existing::RoleAlias(alias) => batch.require_role_alias(self.arn.scope, alias),
             Existing::DomainConfiguration(name) => batch.require_domain_configuration(self.arn.scope, name),
+            Existing::ProvisioningTemplate(record) => batch.require_provisioning_template(record),
         }
     }
 }
@@ -69,6 +71,9 @@ async fn existing(call: &Call, arn: &Arn) -> Result<Existing, Error> {
         Resource::RoleAlias(alias) => {
             let record = call.store().role_alias(call.scope, alias).await?.ok_or_else(|| unknown_role_alias(alias))?;
             Ok(Existing::RoleAlias(record.alias))
+        }
+        Resource::ProvisioningTemplate(name) => {
+            Ok(Existing::ProvisioningTemplate(provisioning_template::existing(call, name).await?))
         }
         Resource::Other(text) if let Some(name) = domain_configuration::name_in(text) => {
             if domain_configuration::arn(call.scope, &name) != *arn {

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use crate::harness::{ACCOUNT, REGION, Running, TestClock};
 use crate::model::may_answer;
-use crate::samples::{ALLOW_ALL, CSR};
+use crate::samples::{ALLOW_ALL, CSR, ROLE, TEMPLATE};
 use crate::transcript::{Transcript, shorten};
 
 /// What a caller signs with.
@@ -163,6 +163,18 @@ impl Api {
     /// Makes a thing without attributes, untold.
     pub(crate) async fn thing(&self, name: &str) {
         self.post(format!("/things/{}", encoded(name))).quietly().ok().await;
+    }
+
+    /// Makes a provisioning template of a type, untold.
+    pub(crate) async fn template(&self, name: &str, of_type: &str) {
+        let role = ROLE.replace(ACCOUNT, &self.account);
+        let body = json!({
+            "templateName": name,
+            "templateBody": TEMPLATE,
+            "provisioningRoleArn": role,
+            "type": of_type,
+        });
+        self.post("/provisioning-templates").json(body).quietly().ok().await;
     }
 
     /// Attaches a policy, untold.

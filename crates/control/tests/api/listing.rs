@@ -61,7 +61,7 @@ impl Listing {
     }
 }
 
-/// Seven policies, certificates, things and role aliases, three of each made in the same millisecond, all attached to the first of
+/// Seven policies, certificates, things, role aliases and provisioning templates, three of each made in the same millisecond, all attached to the first of
 /// the others.
 async fn registry(api: &Api) -> Vec<Certificate> {
     let mut certificates = Vec::new();
@@ -71,6 +71,7 @@ async fn registry(api: &Api) -> Vec<Certificate> {
         api.thing(&format!("t{}", 6 - number)).await;
         let role = json!({ "roleArn": "arn:aws:iam::123456789012:role/r" });
         api.post(format!("/role-aliases/a{number}")).json(role).quietly().ok().await;
+        api.template(&format!("t{number}"), "JITP").await;
         if number >= 3 {
             api.clock().advance_ms(1);
         }
@@ -123,6 +124,7 @@ fn listings(api: &Api, certificate: &Certificate) -> Vec<Listing> {
         marker("POST", "/policy-targets/p0", "targets", None, false),
         marker("POST", &attached, "policies", None, false),
         token("/things", "things", None),
+        token("/provisioning-templates", "templates", None),
         token("/things/t0/principals", "principals", None),
         token("/things/t0/principals-v2", "thingPrincipalObjects", None),
         token("/principals/things", "things", principal("x-amzn-principal")),

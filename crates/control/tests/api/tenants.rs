@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Api, encoded};
 use crate::harness::{OTHER_REGION, on_both_engines};
-use crate::samples::{ALLOW_ALL, CERTIFICATE, UNKNOWN_ID};
+use crate::samples::{ALLOW_ALL, CERTIFICATE, TEMPLATE, UNKNOWN_ID};
 
 on_both_engines!(nothing_of_another_tenant_is_seen_or_touched, a_certificate_may_belong_to_many_tenants);
 
@@ -14,6 +14,7 @@ async fn nothing_of_another_tenant_is_seen_or_touched(api: Api) {
     let certificate = api.certificate().await;
     api.attach("p", &certificate).await;
     api.attach_to_thing("t", &certificate, false).await;
+    api.template("fleet", "JITP").await;
     let before = state(&api, &certificate.id).await;
 
     let account = api.of_account("210987654321").await;
@@ -38,6 +39,12 @@ async fn nothing_of_another_tenant_is_seen_or_touched(api: Api) {
             ("PATCH", "/things/t"),
             ("GET", "/things/t/principals"),
             ("GET", "/things/t/principals-v2"),
+            ("GET", "/provisioning-templates/fleet"),
+            ("PATCH", "/provisioning-templates/fleet"),
+            ("DELETE", "/provisioning-templates/fleet"),
+            ("GET", "/provisioning-templates/fleet/versions"),
+            ("GET", "/provisioning-templates/fleet/versions/1"),
+            ("DELETE", "/provisioning-templates/fleet/versions/1"),
         ] {
             other.ask(method, target).quietly().refused(404, "ResourceNotFoundException").await;
         }
@@ -70,7 +77,9 @@ async fn nothing_of_another_tenant_is_seen_or_touched(api: Api) {
         let untag = json!({ "resourceArn": api.arn("policy/p"), "tagKeys": ["a"] });
         other.post("/untag").json(untag).refused(404, not_found).await;
         other.get(format!("/tags?resourceArn={}", encoded(&api.arn("policy/p")))).refused(404, not_found).await;
-        for (path, items) in [("/certificates", "certificates")] {
+        let version = json!({ "templateBody": TEMPLATE });
+        other.post("/provisioning-templates/fleet/versions").json(version).refused(404, not_found).await;
+        for (path, items) in [("/certificates", "certificates"), ("/provisioning-templates", "templates")] {
             assert_eq!(other.get(path).ok().await[items], json!([]));
         }
     }
@@ -89,6 +98,8 @@ async fn state(api: &Api, certificate_id: &str) -> Vec<Value> {
         "/policies/p/version",
         "/things",
         "/things/t/principals-v2",
+        "/provisioning-templates",
+        "/provisioning-templates/fleet",
     ] {
         told.push(api.get(path).quietly().ok().await);
     }
