@@ -1,6 +1,5 @@
 """The whole life of a CA certificate, by the AWS CLI and boto3: proof of possession, modes, limits, and every refusal."""
 
-import json
 import re
 import secrets
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from account import Account
 from authority import CA_FALSE, PSS, Authority, certificate_id, dsa_key, new_authority, p256, register
+from provisioning import provisioning_role, template_body
 from self_made import in_seconds, new_key
 from tools import openssl
 
@@ -395,10 +395,10 @@ def test_status_and_auto_registration_change_each_on_its_own(account, tmp_path):
 
 def test_a_provisioning_template_is_kept_and_removed(account, tmp_path):
     ca = new_authority(tmp_path)
-    config = {"templateBody": json.dumps({"Resources": {}}), "roleArn": "arn:aws:iam::000000000000:role/fleet"}
+    config = {"templateBody": template_body(), "roleArn": provisioning_role(account)}
     register(account, ca, registrationConfig=config)
     assert describe(account, ca.id)["registrationConfig"] == config
-    changed = config | {"templateBody": json.dumps({"Parameters": {}})}
+    changed = config | {"templateBody": template_body(status="INACTIVE")}
     account.iot.update_ca_certificate(certificateId=ca.id, registrationConfig=changed)
     assert describe(account, ca.id)["registrationConfig"] == changed
     account.iot.update_ca_certificate(

@@ -8,6 +8,7 @@ from botocore import xform_name
 from account import Account
 from api import call
 from authority import new_authority, register
+from provisioning import template_body
 
 ITEMS = 5
 
@@ -23,6 +24,8 @@ PAGINATORS = {
     "list_targets_for_policy": ({"policyName": "policy"}, "targets", None),
     "list_policy_principals": ({"policyName": "policy"}, "principals", None),
     "list_domain_configurations": ({"serviceType": "DATA"}, "domainConfigurations", "domainConfigurationName"),
+    "list_provisioning_templates": ({}, "templates", "templateName"),
+    "list_provisioning_template_versions": ({"templateName": "template"}, "versions", "versionId"),
     "list_role_aliases": ({}, "roleAliases", None),
     "list_things": ({}, "things", "thingName"),
     "list_thing_types": ({}, "thingTypes", "thingTypeName"),
@@ -53,6 +56,11 @@ def crowd(shared_server, tmp_path_factory):
         account.iot.add_thing_to_billing_group(billingGroupName="group-0", thingName=things[n])
         role = f"arn:aws:iam::{account.credentials.account_id}:role/reader"
         account.iot.create_role_alias(roleAlias=f"alias-{n}", roleArn=role)
+        account.iot.create_provisioning_template(
+            templateName=f"template-{n}", templateBody=template_body(), provisioningRoleArn=role
+        )
+        if n > 0:
+            account.iot.create_provisioning_template_version(templateName="template-0", templateBody=template_body())
     # Two endpoints of service type DATA are there already.
     for n in range(ITEMS - 2):
         account.iot.create_domain_configuration(domainConfigurationName=f"domain-{n}")
@@ -60,7 +68,7 @@ def crowd(shared_server, tmp_path_factory):
     for one, other in sorted(pairs):
         account.iot.attach_policy(policyName=policies[one], target=arns[other])
         account.iot.attach_thing_principal(thingName=things[one], principal=arns[other])
-    account.named = {"device": arns[0], "policy": policies[0], "thing": things[0]}
+    account.named = {"device": arns[0], "policy": policies[0], "thing": things[0], "template": "template-0"}
     return account
 
 

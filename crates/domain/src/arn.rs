@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::certificate::CertificateId;
-use crate::name::{CertificateProviderName, PolicyName, RoleAliasName, ThingName};
+use crate::name::{CertificateProviderName, PolicyName, ProvisioningTemplateName, RoleAliasName, ThingName};
 use crate::scope::{AccountId, Region, Scope};
 
 /// What an ARN of service `iot` names, without the scope it lives in.
@@ -25,6 +25,8 @@ pub enum Resource {
     RoleAlias(RoleAliasName),
     /// `certificateprovider:<name>`, with a colon
     CertificateProvider(CertificateProviderName),
+    /// `provisioningtemplate/<name>`
+    ProvisioningTemplate(ProvisioningTemplateName),
     /// Any other kind, e.g. `cacert/…` or `topic/…`, as text.
     Other(String),
 }
@@ -92,6 +94,12 @@ impl Arn {
         Self { scope, resource: Resource::CertificateProvider(name) }
     }
 
+    /// The ARN of a provisioning template.
+    #[must_use]
+    pub const fn provisioning_template(scope: Scope, name: ProvisioningTemplateName) -> Self {
+        Self { scope, resource: Resource::ProvisioningTemplate(name) }
+    }
+
     /// Reads `arn:<partition>:iot:<region>:<account>:<type>/<name>`. A known type with a malformed name is refused.
     ///
     /// # Errors
@@ -128,6 +136,7 @@ impl Arn {
             "thingtype" => Resource::ThingType(name.parse().map_err(|_| InvalidArn)?),
             "billinggroup" => Resource::BillingGroup(name.parse().map_err(|_| InvalidArn)?),
             "rolealias" => Resource::RoleAlias(name.parse().map_err(|_| InvalidArn)?),
+            "provisioningtemplate" => Resource::ProvisioningTemplate(name.parse().map_err(|_| InvalidArn)?),
             _ => Resource::Other(resource.to_owned()),
         };
         Ok(Self { scope: Scope::new(account, region), resource })
@@ -155,6 +164,7 @@ impl fmt::Display for Resource {
             Self::BillingGroup(name) => write!(f, "billinggroup/{name}"),
             Self::RoleAlias(alias) => write!(f, "rolealias/{alias}"),
             Self::CertificateProvider(name) => write!(f, "certificateprovider:{name}"),
+            Self::ProvisioningTemplate(name) => write!(f, "provisioningtemplate/{name}"),
             Self::Other(text) => f.write_str(text),
         }
     }
@@ -190,6 +200,7 @@ mod tests {
             "arn:aws:iot:us-east-1:123456789012:thingtype/a:b".into(),
             "arn:aws:iot:us-east-1:123456789012:billinggroup/a_b".into(),
             "arn:aws:iot:us-east-1:123456789012:certificateprovider:a=b".into(),
+            "arn:aws:iot:us-east-1:123456789012:provisioningtemplate/fleet_1".into(),
             "arn:aws:iot:us-east-1:123456789012:domainconfiguration/n/abcde".into(),
         ] {
             assert_eq!(Arn::parse(&text).unwrap().to_string(), text);
@@ -213,6 +224,7 @@ mod tests {
             "arn:aws:iot:us-east-1:123456789012:certificateprovider:",
             "arn:aws:iot:us-east-1:123456789012:certificateprovider:a/b",
             "arn:aws:iot:us-east-1:123456789012:certificateprovider:a:b",
+            "arn:aws:iot:us-east-1:123456789012:provisioningtemplate/a.b",
             "arn:aws:iot:cn-north-1:123456789012:thing/t",
         ] {
             assert!(Arn::parse(bad).is_err(), "{bad}");

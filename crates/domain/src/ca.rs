@@ -2,6 +2,8 @@
 //! register just in time. (API reference, RegisterCACertificate and UpdateCACertificate; developer guide, "Manage your CA
 //! certificates" and "Just-in-time registration".)
 
+mod provisioning;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -12,6 +14,8 @@ use crate::limits;
 use crate::scope::Scope;
 use crate::time::Timestamp;
 use crate::validity;
+
+pub use provisioning::{Provisioning, ProvisioningRefusal, may_provision_by, provisioning};
 
 /// Whether a CA vouches for new certificates (service model, `CACertificateStatus`). Certificates that are registered
 /// already do not care.

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::CertificateId;
-use crate::name::{DomainConfigurationName, PolicyName, ThingName};
+use crate::name::{DomainConfigurationName, PolicyName, ProvisioningTemplateName, ThingName};
 use crate::scope::{AccountId, Scope};
 
 /// A change that others act on.
@@ -62,6 +62,13 @@ pub enum Event {
         /// Its name; that of an endpoint, such as `iot:Data-ATS`, when that was configured.
         name: DomainConfigurationName,
     },
+    /// A provisioning template was made, changed or deleted, or another version of it is provisioned by.
+    ProvisioningTemplate {
+        /// Its scope.
+        scope: Scope,
+        /// Its name.
+        template_name: ProvisioningTemplateName,
+    },
     /// An access key of the account was made, changed or deleted.
     AccessKeys {
         /// The account.
@@ -81,6 +88,7 @@ impl Event {
             Self::Thing { .. } => "thing",
             Self::ThingGroup { .. } => "thing_group",
             Self::DomainConfiguration { .. } => "domain_configuration",
+            Self::ProvisioningTemplate { .. } => "provisioning_template",
             Self::AccessKeys { .. } => "access_keys",
         }
     }

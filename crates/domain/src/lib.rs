@@ -28,6 +28,7 @@ pub mod naming;
 pub mod policy;
 pub mod policy_registry;
 pub mod provisioning;
+pub mod provisioning_template;
 pub mod quotas;
 pub mod rate_limit;
 pub mod refusal;

@@ -1,4 +1,5 @@
-//! Names of things, policies, role aliases, certificate providers and domain configurations, valid by construction.
+//! Names of things, policies, role aliases, certificate providers, domain configurations and provisioning templates, valid
+//! by construction.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -9,14 +10,18 @@ use serde::{Deserialize, Serialize};
 
 /// A name that does not satisfy its rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} must be 1 to 128 characters of {alphabet}")]
+#[error("{what} must be 1 to {longest} characters of {alphabet}")]
 pub struct InvalidName {
     what: &'static str,
+    longest: usize,
     alphabet: &'static str,
 }
 
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $what:literal, $alphabet:literal, $allowed:expr) => {
+        name!($(#[$doc])* $type, $what, 128, $alphabet, $allowed);
+    };
+    ($(#[$doc:meta])* $type:ident, $what:literal, $longest:literal, $alphabet:literal, $allowed:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -35,10 +40,10 @@ macro_rules! name {
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 let allowed: fn(u8) -> bool = $allowed;
-                if (1..=128).contains(&text.len()) && text.bytes().all(allowed) {
+                if (1..=$longest).contains(&text.len()) && text.bytes().all(allowed) {
                     Ok(Self(text.into()))
                 } else {
-                    Err(InvalidName { what: $what, alphabet: $alphabet })
+                    Err(InvalidName { what: $what, longest: $longest, alphabet: $alphabet })
                 }
             }
         }
@@ -121,6 +126,15 @@ name!(
     |b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b)
 );
 
+name!(
+    /// The name of a provisioning template: `[0-9A-Za-z_-]{1,36}` (service model, `TemplateName`). Capitals count.
+    ProvisioningTemplateName,
+    "the name of a provisioning template",
+    36,
+    "letters, digits and _-",
+    |b| b.is_ascii_alphanumeric() || b"_-".contains(&b)
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +157,12 @@ mod tests {
             assert!(bad.parse::<ThingName>().is_err(), "{bad:?}");
             assert!(bad.parse::<RoleAliasName>().is_err(), "{bad:?}");
             assert!(bad.parse::<CertificateProviderName>().is_err(), "{bad:?}");
+            assert!(bad.parse::<ProvisioningTemplateName>().is_err(), "{bad:?}");
+        }
+        assert!("a_-9Z".parse::<ProvisioningTemplateName>().is_ok());
+        assert!("x".repeat(36).parse::<ProvisioningTemplateName>().is_ok());
+        for bad in ["a:b", "a.b", "a=b", &"x".repeat(37)] {
+            assert!(bad.parse::<ProvisioningTemplateName>().is_err(), "{bad:?}");
         }
     }
 }

@@ -62,7 +62,7 @@ pub fn has_all(current: &BTreeMap<String, String>, wanted: &BTreeMap<String, Str
 
 /// The kinds of resources that carry tags, besides those that have a variant of [`Resource`] (developer guide, "Tagging
 /// your AWS IoT resources").
-const TAGGED_KINDS: [&str; 12] = [
+const TAGGED_KINDS: [&str; 11] = [
     "authorizer",
     "cacert",
     "dimension",
@@ -70,7 +70,6 @@ const TAGGED_KINDS: [&str; 12] = [
     "job",
     "jobtemplate",
     "mitigationaction",
-    "provisioningtemplate",
     "rule",
     "scheduledaudit",
     "securityprofile",
@@ -87,7 +86,8 @@ pub fn is_taggable(resource: &Resource) -> bool {
         | Resource::ThingType(_)
         | Resource::BillingGroup(_)
         | Resource::RoleAlias(_)
-        | Resource::CertificateProvider(_) => true,
+        | Resource::CertificateProvider(_)
+        | Resource::ProvisioningTemplate(_) => true,
         Resource::Other(text) => text.split_once('/').is_some_and(|(kind, _)| TAGGED_KINDS.contains(&kind)),
     }
 }
@@ -146,6 +146,7 @@ mod tests {
             "billinggroup/b",
             "rolealias/a",
             "certificateprovider:c",
+            "provisioningtemplate/t",
             "cacert/c",
             "domainconfiguration/d/abcde",
         ] {

@@ -15,6 +15,8 @@ pub enum CountedKind {
     DomainConfiguration,
     /// Billing groups.
     BillingGroup,
+    /// Provisioning templates.
+    ProvisioningTemplate,
 }
 
 impl CountedKind {
@@ -23,6 +25,7 @@ impl CountedKind {
             Self::RoleAlias => "role_alias",
             Self::DomainConfiguration => "domain_configuration",
             Self::BillingGroup => "billing_group",
+            Self::ProvisioningTemplate => "provisioning_template",
         }
     }
 }

@@ -7,6 +7,7 @@ mod ca_registration;
 mod certificate_provider;
 mod domain_configuration;
 mod policy_attachment;
+mod provisioning_template;
 mod resource_tags;
 mod role_of_alias;
 mod thing_attachment;
@@ -42,6 +43,8 @@ operations! {
     create_keys_and_certificate::CreateKeysAndCertificate,
     create_policy::CreatePolicy,
     create_policy_version::CreatePolicyVersion,
+    create_provisioning_template::CreateProvisioningTemplate,
+    create_provisioning_template_version::CreateProvisioningTemplateVersion,
     create_role_alias::CreateRoleAlias,
     create_thing::CreateThing,
     create_thing_group::CreateThingGroup,
@@ -53,6 +56,8 @@ operations! {
     delete_domain_configuration::DeleteDomainConfiguration,
     delete_policy::DeletePolicy,
     delete_policy_version::DeletePolicyVersion,
+    delete_provisioning_template::DeleteProvisioningTemplate,
+    delete_provisioning_template_version::DeleteProvisioningTemplateVersion,
     delete_registration_code::DeleteRegistrationCode,
     delete_role_alias::DeleteRoleAlias,
     delete_thing::DeleteThing,
@@ -65,6 +70,8 @@ operations! {
     describe_certificate_provider::DescribeCertificateProvider,
     describe_domain_configuration::DescribeDomainConfiguration,
     describe_endpoint::DescribeEndpoint,
+    describe_provisioning_template::DescribeProvisioningTemplate,
+    describe_provisioning_template_version::DescribeProvisioningTemplateVersion,
     describe_role_alias::DescribeRoleAlias,
     describe_thing::DescribeThing,
     describe_thing_group::DescribeThingGroup,
@@ -90,6 +97,8 @@ operations! {
     list_principal_policies::ListPrincipalPolicies,
     list_principal_things::ListPrincipalThings,
     list_principal_things_v2::ListPrincipalThingsV2,
+    list_provisioning_template_versions::ListProvisioningTemplateVersions,
+    list_provisioning_templates::ListProvisioningTemplates,
     list_role_aliases::ListRoleAliases,
     list_tags_for_resource::ListTagsForResource,
     list_targets_for_policy::ListTargetsForPolicy,
@@ -117,6 +126,7 @@ operations! {
     update_certificate::UpdateCertificate,
     update_certificate_provider::UpdateCertificateProvider,
     update_domain_configuration::UpdateDomainConfiguration,
+    update_provisioning_template::UpdateProvisioningTemplate,
     update_role_alias::UpdateRoleAlias,
     update_thing::UpdateThing,
     update_thing_group::UpdateThingGroup,

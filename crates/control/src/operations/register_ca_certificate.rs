@@ -62,7 +62,10 @@ impl Operation for RegisterCACertificate {
             Some(pem) => Some(verify_ownership(call, &ca, pem).await?),
             None => None,
         };
-        let registration_config = input.registration_config.as_ref().map(RegistrationConfig::stored).transpose()?;
+        let provisioning = match &input.registration_config {
+            Some(config) => Some(config.checked(call).await?),
+            None => None,
+        };
         let tags = tag::add(&BTreeMap::new(), input.tags.iter().map(Tag::pair))
             .map_err(|refusal| Error::invalid(refusal.to_string()))?;
         refuse_taken(call, &ca, mode).await?;
@@ -76,7 +79,7 @@ impl Operation for RegisterCACertificate {
             auto_registration: input.allow_auto_registration,
             mode,
             subject_sha256: ca.subject_sha256(),
-            registration_config,
+            registration_config: provisioning.as_ref().map(|config| config.text.clone()),
             generation_id: call.uuid()?,
             customer_version: 1,
             created_at: call.now,
@@ -89,6 +92,9 @@ impl Operation for RegisterCACertificate {
         if let Some(code) = &proven_by {
             // Deleted meanwhile, the code proves nothing any more.
             batch.require_registration_code(call.scope, code.as_str());
+        }
+        if let Some(config) = &provisioning {
+            config.require(&mut batch);
         }
         if !tags.is_empty() {
             batch.set_tags(&arn, &tags, None);

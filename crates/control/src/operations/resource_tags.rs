@@ -3,13 +3,13 @@
 use gatehouse_domain::arn::{Arn, Resource};
 use gatehouse_domain::name::{DomainConfigurationName, PolicyName, RoleAliasName, ThingName};
 use gatehouse_domain::tag::is_taggable;
-use gatehouse_store::{Batch, CaCertificateRecord, CertificateProviderRecord, TagsRecord};
+use gatehouse_store::{Batch, CaCertificateRecord, CertificateProviderRecord, ProvisioningTemplateRecord, TagsRecord};
 
 use super::billing_group;
 use super::ca_registration::ca_arn;
 use super::thing_group;
 use super::thing_type::existing_type;
-use super::{certificate_provider, domain_configuration};
+use super::{certificate_provider, domain_configuration, provisioning_template};
 use crate::call::Call;
 use crate::error::Error;
 use crate::wire::{unknown_policy, unknown_role_alias};
@@ -31,6 +31,7 @@ enum Existing {
     DomainConfiguration(DomainConfigurationName),
     ThingType(ThingName),
     BillingGroup(ThingName),
+    ProvisioningTemplate(ProvisioningTemplateRecord),
 }
 
 impl Tagged {
@@ -45,6 +46,7 @@ impl Tagged {
             Existing::DomainConfiguration(name) => batch.require_domain_configuration(self.arn.scope, name),
             Existing::ThingType(name) => batch.require_thing_type(self.arn.scope, name),
             Existing::BillingGroup(name) => batch.require_billing_group(self.arn.scope, name),
+            Existing::ProvisioningTemplate(record) => batch.require_provisioning_template(record),
         }
     }
 }
@@ -87,6 +89,9 @@ async fn existing(call: &Call, arn: &Arn) -> Result<Existing, Error> {
         }
         Resource::CertificateProvider(name) => {
             Ok(Existing::CertificateProvider(certificate_provider::find(call, name).await?))
+        }
+        Resource::ProvisioningTemplate(name) => {
+            Ok(Existing::ProvisioningTemplate(provisioning_template::existing(call, name).await?))
         }
         Resource::Other(text) if let Some(name) = domain_configuration::name_in(text) => {
             if domain_configuration::arn(call.scope, &name) != *arn {

@@ -41,7 +41,10 @@ impl Operation for UpdateCACertificate {
     async fn run(call: &Call, input: &Input) -> Result<Nothing, Error> {
         let id = input.certificate_id;
         let record = call.store().ca_certificate(call.scope, id).await?.ok_or_else(|| unknown_ca(id))?;
-        let registration_config = input.registration_config.as_ref().map(RegistrationConfig::stored).transpose()?;
+        let provisioning = match &input.registration_config {
+            Some(config) => Some(config.checked(call).await?),
+            None => None,
+        };
 
         let current = CaSettings {
             status: record.status,
@@ -51,7 +54,7 @@ impl Operation for UpdateCACertificate {
         let wanted = CaChange {
             status: input.new_status,
             auto_registration: input.new_auto_registration_status,
-            registration_config,
+            registration_config: provisioning.as_ref().map(|config| config.text.clone()),
             remove_auto_registration: input.remove_auto_registration,
         };
         let settings = change(current.clone(), wanted).map_err(|refusal| Error::invalid(refusal.to_string()))?;
@@ -70,6 +73,9 @@ impl Operation for UpdateCACertificate {
         };
         let mut batch = Batch::new();
         batch.update_ca_certificate(&record, &changed);
+        if let Some(config) = &provisioning {
+            config.require(&mut batch);
+        }
         call.commit(batch).await?;
         Ok(Nothing {})
     }

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 
 use crate::harness::{ACCOUNT, REGION, Running, TestClock};
 use crate::model::may_answer;
-use crate::samples::{ALLOW_ALL, CSR};
+use crate::samples::{ALLOW_ALL, CSR, ROLE, TEMPLATE};
 use crate::transcript::{Transcript, shorten};
 
 /// What a caller signs with.
@@ -216,6 +216,18 @@ impl Api {
         let account = self.account.parse().unwrap();
         let wish = AccessKeyWish { account, policy: Some(policy), expires_at: None };
         self.with_key(self.running().access_key(wish).await)
+    }
+
+    /// Makes a provisioning template of a type, untold.
+    pub(crate) async fn template(&self, name: &str, of_type: &str) {
+        let role = ROLE.replace(ACCOUNT, &self.account);
+        let body = json!({
+            "templateName": name,
+            "templateBody": TEMPLATE,
+            "provisioningRoleArn": role,
+            "type": of_type,
+        });
+        self.post("/provisioning-templates").json(body).quietly().ok().await;
     }
 
     /// Attaches a policy, untold.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::client::{Api, Ask, Certificate};
 use crate::harness::on_both_engines;
-use crate::samples::{ALLOW_ALL, ALLOW_CONNECT, CERTIFICATE};
+use crate::samples::{ALLOW_ALL, ALLOW_CONNECT, CERTIFICATE, ROLE, TEMPLATE};
 
 on_both_engines!(every_change_announces_what_it_touched, what_changes_nothing_announces_nothing);
 
@@ -24,6 +24,7 @@ async fn announced(api: &Api, ask: Ask) -> Vec<(String, String)> {
                 | Event::CertificateThings { certificate_id, .. } => certificate_id.to_string(),
                 Event::Policy { policy_name, .. } => policy_name.to_string(),
                 Event::Thing { thing_name, .. } => thing_name.to_string(),
+                Event::ProvisioningTemplate { template_name, .. } => template_name.to_string(),
                 other => panic!("{other:?}"),
             };
             (logged.event.name().to_owned(), named)
@@ -83,6 +84,16 @@ async fn every_change_announces_what_it_touched(api: Api) {
     api.delete("/policies/p/version/2").quietly().ok().await;
     assert_eq!(announced(&api, api.delete("/policies/p")).await, event("policy", "p"));
 
+    let made = json!({ "templateName": "fleet", "templateBody": TEMPLATE, "provisioningRoleArn": ROLE });
+    let of_template = || event("provisioning_template", "fleet");
+    assert_eq!(announced(&api, api.post("/provisioning-templates").json(made)).await, of_template());
+    let path = "/provisioning-templates/fleet";
+    let enable = json!({ "enabled": true });
+    assert_eq!(announced(&api, api.patch(path).json(enable)).await, of_template());
+    let version = api.post(format!("{path}/versions?setAsDefault=true")).json(json!({ "templateBody": TEMPLATE }));
+    assert_eq!(announced(&api, version).await, of_template());
+    assert_eq!(announced(&api, api.delete(path)).await, of_template());
+
     let register = api.post("/certificate/register-no-ca").json(json!({ "certificatePem": CERTIFICATE }));
     let kinds: Vec<String> = announced(&api, register).await.into_iter().map(|(kind, _)| kind).collect();
     assert_eq!(kinds, ["certificate"]);
@@ -98,6 +109,8 @@ async fn what_changes_nothing_announces_nothing(api: Api) {
     api.attach("p", &certificate).await;
     api.attach_to_thing("t", &certificate, false).await;
     let unattached = api.certificate().await;
+    api.template("fleet", "FLEET_PROVISIONING").await;
+    let template = "/provisioning-templates/fleet";
     let id = &certificate.id;
     let asks = [
         // Repeated.
@@ -120,6 +133,10 @@ async fn what_changes_nothing_announces_nothing(api: Api) {
         api.put("/billing-groups/removeThingFromBillingGroup")
             .json(json!({ "billingGroupName": "b", "thingName": "t" })),
         api.delete("/billing-groups/b"),
+        api.patch(template).json(json!({ "enabled": false })),
+        api.post(format!("{template}/versions")).json(json!({ "templateBody": TEMPLATE })),
+        api.delete(format!("{template}/versions/2")),
+        api.delete(format!("{template}/versions/1")),
         // Refused.
         api.delete("/policies/p"),
         api.delete("/things/t"),

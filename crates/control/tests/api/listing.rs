@@ -61,7 +61,7 @@ impl Listing {
     }
 }
 
-/// Seven policies, certificates, things, role aliases, thing types and billing groups, three of each made in the same
+/// Seven policies, certificates, things, role aliases, thing types, billing groups and provisioning templates, three of each made in the same
 /// millisecond. Policies, certificates and things are all attached to the first of the others; all things are in the first
 /// billing group.
 async fn registry(api: &Api) -> Vec<Certificate> {
@@ -75,6 +75,7 @@ async fn registry(api: &Api) -> Vec<Certificate> {
         api.thing_type(&format!("y{number}")).await;
         api.billing_group(&format!("b{number}")).await;
         api.add_to_billing_group(&format!("t{}", 6 - number), "b0").await;
+        api.template(&format!("t{number}"), "JITP").await;
         if number >= 3 {
             api.clock().advance_ms(1);
         }
@@ -130,6 +131,7 @@ fn listings(api: &Api, certificate: &Certificate) -> Vec<Listing> {
         token("/thing-types", "thingTypes", None),
         token("/billing-groups", "billingGroups", None),
         token("/billing-groups/b0/things", "things", None),
+        token("/provisioning-templates", "templates", None),
         token("/things/t0/principals", "principals", None),
         token("/things/t0/principals-v2", "thingPrincipalObjects", None),
         token("/principals/things", "things", principal("x-amzn-principal")),

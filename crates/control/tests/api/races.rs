@@ -4,13 +4,17 @@ use std::future::Future;
 
 use serde_json::json;
 
+use crate::authority::{Authority, register};
 use crate::client::{Answer, Api, Ask};
 use crate::harness::on_both_engines;
-use crate::samples::{ALLOW_ALL, CERTIFICATE};
+use crate::samples::{ALLOW_ALL, CERTIFICATE, TEMPLATE};
 
 on_both_engines!(
     the_tenth_place_is_taken_once,
     the_fifth_version_is_made_once,
+    the_fifth_version_of_a_template_is_made_once,
+    a_template_is_deleted_or_named_by_an_authority,
+    the_default_version_of_a_template_is_never_gone,
     a_policy_is_deleted_or_attached,
     a_certificate_is_deleted_or_attached,
     a_thing_is_deleted_or_attached,
@@ -91,6 +95,77 @@ async fn the_fifth_version_is_made_once(api: Api) {
         let versions = listed["policyVersions"].as_array().unwrap();
         assert_eq!(versions.iter().filter(|version| version["isDefaultVersion"] == true).count(), 1);
         assert_eq!(versions[0]["isDefaultVersion"], true);
+    })
+    .await;
+}
+
+async fn the_fifth_version_of_a_template_is_made_once(api: Api) {
+    let api = &api;
+    rounds(|round| async move {
+        let name = format!("t{round}");
+        api.template(&name, "JITP").await;
+        let path = format!("/provisioning-templates/{name}/versions");
+        let version = || api.post(format!("{path}?setAsDefault=true")).json(json!({ "templateBody": TEMPLATE }));
+        for _ in 2..=4 {
+            version().quietly().ok().await;
+        }
+        let answers = at_once([version(), version()]).await;
+        assert_eq!(outcomes(&answers), ["VersionsLimitExceededException", "ok"]);
+        let listed = api.get(&path).quietly().ok().await["versions"].clone();
+        let numbers: Vec<_> = listed.as_array().unwrap().iter().map(|v| v["versionId"].as_i64().unwrap()).collect();
+        assert_eq!(numbers, [5, 4, 3, 2, 1]);
+        assert_eq!(listed[0]["isDefaultVersion"], true);
+    })
+    .await;
+}
+
+async fn a_template_is_deleted_or_named_by_an_authority(api: Api) {
+    let (new, registered) = (Authority::new("new"), Authority::new("registered").registered(&api).await);
+    let (api, new, registered) = (&api, &new, &registered);
+    rounds(|round| async move {
+        let name = format!("t{round}");
+        api.template(&name, "JITP").await;
+        let config = json!({ "templateName": name });
+        let by_registration = round % 2 == 0;
+        let naming = if by_registration {
+            let body = json!({ "caCertificate": new.pem, "certificateMode": "SNI_ONLY", "registrationConfig": config });
+            register(api, "", body)
+        } else {
+            api.put(format!("/cacertificate/{registered}")).json(json!({ "registrationConfig": config }))
+        };
+        let answers = at_once([api.delete(format!("/provisioning-templates/{name}")), naming]).await;
+        let listed = api.get(format!("/cacertificates?templateName={name}")).quietly().ok().await;
+        let named_by = listed["certificates"].as_array().unwrap();
+        let template = api.get(format!("/provisioning-templates/{name}")).quietly().send().await;
+        match [answers[0].error.as_deref(), answers[1].error.as_deref()] {
+            [None, Some("ResourceNotFoundException")] => assert_eq!((named_by.len(), template.status), (0, 404)),
+            [Some("DeleteConflictException"), None] => {
+                assert_eq!((named_by.len(), template.status), (1, 200));
+                if by_registration {
+                    let id = named_by[0]["certificateId"].as_str().unwrap();
+                    api.delete(format!("/cacertificate/{id}")).quietly().ok().await;
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    })
+    .await;
+}
+
+async fn the_default_version_of_a_template_is_never_gone(api: Api) {
+    let api = &api;
+    rounds(|round| async move {
+        let path = format!("/provisioning-templates/t{round}");
+        api.template(&format!("t{round}"), "JITP").await;
+        api.post(format!("{path}/versions")).json(json!({ "templateBody": TEMPLATE })).quietly().ok().await;
+        let set_default = api.patch(&path).json(json!({ "defaultVersionId": 2 }));
+        let answers = at_once([api.delete(format!("{path}/versions/2")), set_default]).await;
+        let described = api.get(&path).quietly().ok().await;
+        match [answers[0].error.as_deref(), answers[1].error.as_deref()] {
+            [None, Some("ResourceNotFoundException")] => assert_eq!(described["defaultVersionId"], 1),
+            [Some("DeleteConflictException"), None] => assert_eq!(described["defaultVersionId"], 2),
+            other => panic!("{other:?}"),
+        }
     })
     .await;
 }

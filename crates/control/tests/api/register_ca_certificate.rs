@@ -1,12 +1,13 @@
 //! RegisterCACertificate.
 
+use gatehouse_control::access_key::AccessKeyWish;
 use gatehouse_pki::certificate::Certificate;
 use serde_json::{Value, json};
 
 use crate::authority::{Authority, register, registration_code, self_signed};
-use crate::client::{Api, encoded};
-use crate::harness::{OTHER_REGION, on_both_engines};
-use crate::samples::CSR;
+use crate::client::{Api, Ask, encoded};
+use crate::harness::{ACCOUNT, OTHER_REGION, on_both_engines};
+use crate::samples::{CSR, ROLE, TEMPLATE};
 
 on_both_engines!(
     an_authority_is_registered_with_a_proof,
@@ -16,6 +17,8 @@ on_both_engines!(
     one_account_has_it_in_default_mode,
     ten_authorities_may_share_a_subject,
     configuration_and_tags_come_with_it,
+    it_provisions_by_a_template_of_its_own_or_a_named_one,
+    whoever_may_not_pass_the_role_provisions_nothing,
 );
 
 async fn an_authority_is_registered_with_a_proof(api: Api) {
@@ -122,10 +125,8 @@ async fn configuration_and_tags_come_with_it(api: Api) {
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         register(&api, "", body)
     };
-    with(json!({ "registrationConfig": { "templateName": "t" } })).refused(404, "ResourceNotFoundException").await;
-    with(json!({ "registrationConfig": { "templateBody": "[]" } })).invalid().await;
     with(json!({ "tags": [{ "Key": "aws:a", "Value": "1" }] })).invalid().await;
-    let config = json!({ "templateBody": "{}", "roleArn": "arn:aws:iam::123456789012:role/provisioning" });
+    let config = json!({ "templateBody": TEMPLATE, "roleArn": ROLE });
     let tags = json!([{ "Key": "a", "Value": "1" }]);
     let registered = with(json!({ "registrationConfig": config, "tags": tags })).ok().await;
     let path = format!("/cacertificate/{}", registered["certificateId"].as_str().unwrap());
@@ -147,4 +148,74 @@ async fn configuration_and_tags_come_with_it(api: Api) {
     with(json!({})).ok().await;
     assert_eq!(list().ok().await["tags"], json!([]));
     api.snapshot("register_ca_certificate_more");
+}
+
+fn provisioning(api: &Api, authority: &Authority, config: &Value) -> Ask {
+    let body = json!({
+        "caCertificate": authority.pem,
+        "certificateMode": "SNI_ONLY",
+        "registrationConfig": config,
+    });
+    register(api, "", body)
+}
+
+async fn it_provisions_by_a_template_of_its_own_or_a_named_one(api: Api) {
+    let authority = Authority::new("authority");
+    api.template("jitp", "JITP").await;
+    api.template("fleet", "FLEET_PROVISIONING").await;
+    api.in_region(OTHER_REGION).template("elsewhere", "JITP").await;
+    for unknown in ["nope", "elsewhere", "JITP"] {
+        let ask = provisioning(&api, &authority, &json!({ "templateName": unknown }));
+        ask.refused(404, "ResourceNotFoundException").await;
+    }
+    let told = r#"{"DeviceConfiguration":{"a":"b"},"Resources":{"#;
+    for config in [
+        json!({ "templateName": "fleet" }),
+        json!({ "templateName": "a.b" }),
+        json!({ "templateName": "jitp", "roleArn": ROLE }),
+        json!({ "templateName": "jitp", "templateBody": TEMPLATE, "roleArn": ROLE }),
+        json!({ "templateBody": TEMPLATE }),
+        json!({ "roleArn": ROLE }),
+        json!({ "templateBody": TEMPLATE, "roleArn": "arn:aws:iam::210987654321:role/r" }),
+        json!({ "templateBody": TEMPLATE, "roleArn": "arn:aws:iam::123456789012:user/u" }),
+        json!({ "templateBody": "[]", "roleArn": ROLE }),
+        json!({ "templateBody": "{}", "roleArn": ROLE }),
+        json!({ "templateBody": TEMPLATE.replace("CertificateId", "CertificatePem"), "roleArn": ROLE }),
+        json!({ "templateBody": TEMPLATE.replace("{\"Resources\":{", told), "roleArn": ROLE }),
+    ] {
+        provisioning(&api, &authority, &config).invalid().await;
+    }
+    assert_eq!(api.get("/cacertificates").quietly().ok().await["certificates"], json!([]));
+
+    let config = json!({ "templateName": "jitp" });
+    let registered = provisioning(&api, &authority, &config).ok().await;
+    let path = format!("/cacertificate/{}", registered["certificateId"].as_str().unwrap());
+    assert_eq!(api.get(&path).quietly().ok().await["registrationConfig"], config);
+    let named = api.get("/cacertificates?templateName=jitp").quietly().ok().await;
+    assert_eq!(named["certificates"][0]["certificateId"], registered["certificateId"]);
+    // While it is named, the template stays.
+    api.delete("/provisioning-templates/jitp").refused(409, "DeleteConflictException").await;
+    api.delete(&path).quietly().ok().await;
+    api.delete("/provisioning-templates/jitp").ok().await;
+    provisioning(&api, &authority, &json!({})).ok().await;
+    api.snapshot("register_ca_certificate_provisioning");
+}
+
+async fn whoever_may_not_pass_the_role_provisions_nothing(api: Api) {
+    let policy = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "iot:*", "Resource": "*" },
+        { "Effect": "Allow", "Action": "iam:PassRole", "Resource": ROLE },
+    ] });
+    let wish = AccessKeyWish { account: ACCOUNT.parse().unwrap(), policy: Some(policy.to_string()), expires_at: None };
+    let limited = api.with_key(api.running().access_key(wish).await);
+    let authority = Authority::new("authority");
+    let config = |role: &str| json!({ "templateBody": TEMPLATE, "roleArn": role });
+    let admin = config("arn:aws:iam::123456789012:role/admin");
+    let refused = provisioning(&limited, &authority, &admin).refused(403, "AccessDeniedException").await;
+    assert!(refused["message"].as_str().unwrap().contains("iam:PassRole on resource: arn:aws:iam::123456789012:role/admin"));
+    let registered = provisioning(&limited, &authority, &config(ROLE)).ok().await;
+    let path = format!("/cacertificate/{}", registered["certificateId"].as_str().unwrap());
+    let update = limited.put(&path).json(json!({ "registrationConfig": admin }));
+    update.refused(403, "AccessDeniedException").await;
+    assert_eq!(api.get(&path).quietly().ok().await["registrationConfig"], config(ROLE));
 }

@@ -7,6 +7,13 @@ pub(crate) const ALLOW_ALL: &str =
 pub(crate) const ALLOW_CONNECT: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:Connect","Resource":"*"}]}"#;
 
+/// A provisioning template that every type takes: it sets a certificate's status, and no more.
+pub(crate) const TEMPLATE: &str = r#"{"Resources":{"certificate":{"Type":"AWS::IoT::Certificate","Properties":{"CertificateId":{"Ref":"AWS::IoT::Certificate::Id"}}}}}"#;
+/// Another one.
+pub(crate) const TEMPLATE_INACTIVE: &str = r#"{"Resources":{"certificate":{"Type":"AWS::IoT::Certificate","Properties":{"CertificateId":{"Ref":"AWS::IoT::Certificate::Id"},"Status":"INACTIVE"}}}}"#;
+/// A role of the first account.
+pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/fleet/provisioning";
+
 macro_rules! pki {
     ($file:literal) => {
         include_str!(concat!("../../../pki/tests/data/", $file))

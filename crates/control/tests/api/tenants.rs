@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Api, encoded};
 use crate::harness::{OTHER_REGION, on_both_engines};
-use crate::samples::{ALLOW_ALL, CERTIFICATE, UNKNOWN_ID};
+use crate::samples::{ALLOW_ALL, CERTIFICATE, TEMPLATE, UNKNOWN_ID};
 
 on_both_engines!(nothing_of_another_tenant_is_seen_or_touched, a_certificate_may_belong_to_many_tenants);
 
@@ -17,6 +17,7 @@ async fn nothing_of_another_tenant_is_seen_or_touched(api: Api) {
     api.thing_type("y").await;
     api.billing_group("b").await;
     api.add_to_billing_group("t", "b").await;
+    api.template("fleet", "JITP").await;
     let before = state(&api, &certificate.id).await;
 
     let account = api.of_account("210987654321").await;
@@ -47,6 +48,12 @@ async fn nothing_of_another_tenant_is_seen_or_touched(api: Api) {
             ("DELETE", "/thing-types/y"),
             ("GET", "/billing-groups/b"),
             ("GET", "/billing-groups/b/things"),
+            ("GET", "/provisioning-templates/fleet"),
+            ("PATCH", "/provisioning-templates/fleet"),
+            ("DELETE", "/provisioning-templates/fleet"),
+            ("GET", "/provisioning-templates/fleet/versions"),
+            ("GET", "/provisioning-templates/fleet/versions/1"),
+            ("DELETE", "/provisioning-templates/fleet/versions/1"),
         ] {
             other.ask(method, target).quietly().refused(404, "ResourceNotFoundException").await;
         }
@@ -89,7 +96,9 @@ async fn nothing_of_another_tenant_is_seen_or_touched(api: Api) {
         let untag = json!({ "resourceArn": api.arn("policy/p"), "tagKeys": ["a"] });
         other.post("/untag").json(untag).refused(404, not_found).await;
         other.get(format!("/tags?resourceArn={}", encoded(&api.arn("policy/p")))).refused(404, not_found).await;
-        for (path, items) in [("/certificates", "certificates")] {
+        let version = json!({ "templateBody": TEMPLATE });
+        other.post("/provisioning-templates/fleet/versions").json(version).refused(404, not_found).await;
+        for (path, items) in [("/certificates", "certificates"), ("/provisioning-templates", "templates")] {
             assert_eq!(other.get(path).ok().await[items], json!([]));
         }
     }
@@ -112,6 +121,8 @@ async fn state(api: &Api, certificate_id: &str) -> Vec<Value> {
         "/thing-types",
         "/billing-groups",
         "/billing-groups/b/things",
+        "/provisioning-templates",
+        "/provisioning-templates/fleet",
     ] {
         told.push(api.get(path).quietly().ok().await);
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::authority::Authority;
 use crate::client::Api;
 use crate::harness::on_both_engines;
-use crate::samples::UNKNOWN_ID;
+use crate::samples::{ROLE, TEMPLATE, UNKNOWN_ID};
 
 on_both_engines!(each_part_changes_on_its_own, what_does_not_fit_is_refused);
 
@@ -17,12 +17,15 @@ async fn each_part_changes_on_its_own(api: Api) {
     let id = Authority::new("authority").registered(&api).await;
     let path = format!("/cacertificate/{id}");
     let mut before = described(&api, &id).await;
-    let config = json!({ "templateBody": "{\"Resources\":{}}", "roleArn": "arn:aws:iam::123456789012:role/r" });
+    api.template("jitp", "JITP").await;
+    let config = json!({ "templateBody": TEMPLATE, "roleArn": ROLE });
+    let named = json!({ "templateName": "jitp" });
     let steps = [
         ("?newStatus=INACTIVE", json!({}), ("INACTIVE", "DISABLE", Value::Null)),
         ("?newAutoRegistrationStatus=ENABLE", json!({}), ("INACTIVE", "ENABLE", Value::Null)),
         ("", json!({ "registrationConfig": config }), ("INACTIVE", "ENABLE", config.clone())),
         ("?newStatus=ACTIVE", json!({}), ("ACTIVE", "ENABLE", config.clone())),
+        ("", json!({ "registrationConfig": named }), ("ACTIVE", "ENABLE", named.clone())),
         (
             "?newAutoRegistrationStatus=DISABLE",
             json!({ "removeAutoRegistration": true }),
@@ -60,9 +63,17 @@ async fn what_does_not_fit_is_refused(api: Api) {
         api.put(format!("{path}?newStatus={status}")).invalid().await;
     }
     api.put(format!("{path}?newAutoRegistrationStatus=ENABLED")).invalid().await;
-    let both = json!({ "removeAutoRegistration": true, "registrationConfig": { "templateBody": "{}" } });
+    let both = json!({ "removeAutoRegistration": true, "registrationConfig": { "templateBody": TEMPLATE, "roleArn": ROLE } });
     api.put(&path).json(both).invalid().await;
-    api.put(&path).json(json!({ "registrationConfig": { "templateBody": "x" } })).invalid().await;
+    api.template("fleet", "FLEET_PROVISIONING").await;
+    for config in [
+        json!({ "templateBody": "x", "roleArn": ROLE }),
+        json!({ "templateBody": "{}", "roleArn": ROLE }),
+        json!({ "templateBody": TEMPLATE }),
+        json!({ "templateName": "fleet" }),
+    ] {
+        api.put(&path).json(json!({ "registrationConfig": config })).invalid().await;
+    }
     let unknown = json!({ "registrationConfig": { "templateName": "t" } });
     api.put(&path).json(unknown).refused(404, "ResourceNotFoundException").await;
     let nowhere = api.put(format!("/cacertificate/{UNKNOWN_ID}?newStatus=ACTIVE"));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use gatehouse_domain::certificate::CertificateId;
-use gatehouse_domain::name::{CertificateProviderName, PolicyName, RoleAliasName, ThingName};
+use gatehouse_domain::name::{CertificateProviderName, PolicyName, ProvisioningTemplateName, RoleAliasName, ThingName};
 use gatehouse_domain::scope::{AccountId, Region};
 use gatehouse_domain::session::{MessageKey, SessionId};
 use gatehouse_domain::time::Timestamp;
@@ -57,6 +57,7 @@ from! {
     &ThingName => |value| Self::Text(value.as_str().to_owned());
     &RoleAliasName => |value| Self::Text(value.as_str().to_owned());
     &CertificateProviderName => |value| Self::Text(value.as_str().to_owned());
+    &ProvisioningTemplateName => |value| Self::Text(value.as_str().to_owned());
 }
 
 impl<T> From<Option<T>> for Value
