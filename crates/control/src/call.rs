@@ -16,6 +16,7 @@ use gatehouse_store::{Batch, Store};
 
 use crate::certificates::NewCertificate;
 use crate::certificates::issue::Issuing;
+use crate::credentials::roles::Roles;
 use crate::error::Error;
 use crate::functions::Functions;
 use crate::key_pairs::KeyPairs;
@@ -40,6 +41,8 @@ pub struct House {
     pub server_certificates: Arc<ServerBundles>,
     /// What accounts have called at certain points.
     pub functions: Arc<Functions>,
+    /// The roles that the configuration knows.
+    pub roles: Roles,
     /// The domain that device endpoints live under.
     pub domain: String,
     /// The Regions served.
@@ -108,11 +111,15 @@ impl Call {
         Ok(())
     }
 
+    /// Something commits that does not go through [`Self::commit`], or before it is known how the call ends.
+    pub(crate) fn will_commit(&self) {
+        self.has_committed.store(true, Ordering::Relaxed);
+    }
+
     /// Gets new certificates for the call's scope, which are to have `status`.
     #[must_use]
     pub fn issuing(&self, status: CertificateStatus) -> Issuing<'_> {
-        // It commits before it is known how it ends.
-        self.has_committed.store(true, Ordering::Relaxed);
+        self.will_commit();
         Issuing { house: &self.house, scope: self.scope, now: self.now, status }
     }
 

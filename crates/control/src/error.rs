@@ -57,6 +57,10 @@ codes! {
     VersionsLimitExceededException = 409,
     /// `expectedVersion` does not match.
     VersionConflictException = 409,
+    /// Others changed the same thing.
+    ConflictingResourceUpdateException = 409,
+    /// What a template says cannot be done.
+    ResourceRegistrationFailureException = 400,
     /// A quota is reached.
     LimitExceededException = 410,
     /// Too many requests.

@@ -20,6 +20,7 @@ pub mod operation;
 pub mod operations;
 pub mod outgoing;
 pub mod page;
+pub mod provisioning;
 pub mod query;
 pub mod random;
 pub mod sigv4;

@@ -26,7 +26,8 @@ pub(crate) fn provider(config: &Config, opened: &Opened) -> Result<CredentialPro
     }
 }
 
-fn roles(credentials: &config::Credentials) -> Result<Roles, Failure> {
+/// The roles that the configuration knows.
+pub(crate) fn roles(credentials: &config::Credentials) -> Result<Roles, Failure> {
     let mut roles = Roles::new();
     for (arn, role) in &credentials.roles {
         let (path, max_session_secs) = match role {

@@ -139,6 +139,7 @@ async fn open_gateway(
 ) -> Result<Arc<Gateway>, Failure> {
     let region = config.regions.first().copied().ok_or_else(|| Failure::configuration("regions is empty"))?;
     let settings = GatewaySettings {
+        roles: credentials::roles(&config.credentials)?,
         domain: config.domain.clone(),
         sni: config.sni.into(),
         refusals: config.refusals.into(),
@@ -177,6 +178,7 @@ fn open_api(
         clock: Arc::clone(&opened.clock),
         server_certificates,
         functions,
+        roles: credentials::roles(&config.credentials)?,
         domain: config.domain.clone(),
         regions: config.regions.clone(),
     });

@@ -21,6 +21,7 @@ pub(crate) const SQLITE: &[Migration] = &[
     Migration { version: 7, sql: include_str!("../migrations/sqlite/0007_thing_types_and_billing_groups.sql") },
     Migration { version: 8, sql: include_str!("../migrations/sqlite/0008_certificate_providers.sql") },
     Migration { version: 9, sql: include_str!("../migrations/sqlite/0009_provisioning_templates.sql") },
+    Migration { version: 10, sql: include_str!("../migrations/sqlite/0010_fleet_provisioning.sql") },
 ];
 
 pub(crate) const POSTGRES: &[Migration] = &[
@@ -33,6 +34,7 @@ pub(crate) const POSTGRES: &[Migration] = &[
     Migration { version: 7, sql: include_str!("../migrations/postgres/0007_thing_types_and_billing_groups.sql") },
     Migration { version: 8, sql: include_str!("../migrations/postgres/0008_certificate_providers.sql") },
     Migration { version: 9, sql: include_str!("../migrations/postgres/0009_provisioning_templates.sql") },
+    Migration { version: 10, sql: include_str!("../migrations/postgres/0010_fleet_provisioning.sql") },
 ];
 
 /// The steps that `applied` (version and text, in order) lacks.

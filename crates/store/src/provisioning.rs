@@ -61,11 +61,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Unavailable`] or [`Error::Corrupt`].
-    pub async fn given_up_certificates(
-        &self,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<UnclaimedCertificate>, Error> {
+    pub async fn given_up_certificates(&self, now: Timestamp, limit: u32) -> Result<Vec<UnclaimedCertificate>, Error> {
         let sql = "SELECT certificate_id, account, region, expires_at FROM unclaimed_certificates \
                    WHERE expires_at <= $1 ORDER BY expires_at, certificate_id LIMIT $2";
         self.list(sql, &params![now, limit], read_unclaimed).await

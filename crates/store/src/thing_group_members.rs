@@ -10,7 +10,7 @@ use gatehouse_domain::time::Timestamp;
 
 use crate::engine::params;
 use crate::thing_groups::{self, columns};
-use crate::{Batch, Error, Page, Store, ThingGroupRecord};
+use crate::{Batch, Error, Page, Store, ThingGroupRecord, ThingRecord};
 
 /// Rows of groups that are gone, removed in one commit.
 const SWEPT_AT_ONCE: i64 = 1_000;
@@ -27,6 +27,15 @@ pub struct MembershipsRecord {
     /// The groups that it is in, by name.
     pub groups: Vec<ThingGroupRecord>,
     version: i64,
+}
+
+impl MembershipsRecord {
+    /// Those of a thing that the same batch makes: none.
+    #[must_use]
+    pub fn of_new_thing(thing: &ThingRecord) -> Self {
+        let (thing_name, thing_id) = (thing.name.clone(), thing.thing_id.clone());
+        Self { scope: thing.scope, thing_name, thing_id, groups: Vec::new(), version: 0 }
+    }
 }
 
 impl Store {

@@ -1,6 +1,7 @@
 //! The roles that this house knows itself: what each may do, from the configuration. Read and checked at the start.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use gatehouse_domain::limits;
 use gatehouse_domain::policy::{InvalidPolicy, PolicyDocument};
@@ -9,8 +10,10 @@ use gatehouse_domain::role_alias::RoleArn;
 /// A role.
 #[derive(Clone, Debug)]
 pub struct Role {
-    /// What it may do.
+    /// What it may do, as it was written.
     policy: String,
+    /// The same, read.
+    document: Arc<PolicyDocument>,
     /// The longest life of its credentials, in seconds.
     max_session_secs: u32,
 }
@@ -37,14 +40,19 @@ impl Role {
     /// # Errors
     /// [`InvalidRole`].
     pub fn new(policy: &str, max_session_secs: Option<u32>) -> Result<Self, InvalidRole> {
-        PolicyDocument::parse(policy).map_err(InvalidRole::Policy)?;
+        let document = Arc::new(PolicyDocument::parse(policy).map_err(InvalidRole::Policy)?);
         let max_session_secs = max_session_secs.unwrap_or(limits::CREDENTIAL_DURATION_MAX_SECS);
         let allowed = limits::CREDENTIAL_DURATION_MIN_SECS..=limits::CREDENTIAL_DURATION_MAX_SECS;
         if !allowed.contains(&max_session_secs) {
             return Err(InvalidRole::MaxSession);
         }
         // Every key carries the policy: without the white space around it.
-        Ok(Self { policy: policy.trim().to_owned(), max_session_secs })
+        Ok(Self { policy: policy.trim().to_owned(), document, max_session_secs })
+    }
+
+    /// What it may do.
+    pub(crate) const fn document(&self) -> &Arc<PolicyDocument> {
+        &self.document
     }
 
     pub(super) fn policy(&self) -> &str {

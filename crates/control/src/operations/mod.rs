@@ -113,6 +113,7 @@ operations! {
     register_ca_certificate::RegisterCACertificate,
     register_certificate::RegisterCertificate,
     register_certificate_without_ca::RegisterCertificateWithoutCA,
+    register_thing::RegisterThing,
     reject_certificate_transfer::RejectCertificateTransfer,
     remove_thing_from_billing_group::RemoveThingFromBillingGroup,
     remove_thing_from_thing_group::RemoveThingFromThingGroup,

@@ -149,6 +149,7 @@ async fn open(store: Store) -> Api {
         clock: Arc::<TestClock>::clone(&clock),
         server_certificates: Arc::new(server_certificates.open()),
         functions: Arc::new(Functions::new(Arc::<TestClock>::clone(&clock))),
+        roles: gatehouse_control::credentials::roles::Roles::new(),
         domain: "iot.test".to_owned(),
         regions: vec![REGION.parse().unwrap(), OTHER_REGION.parse().unwrap()],
     });

@@ -122,6 +122,7 @@ operations!(
     register_ca_certificate,
     register_certificate,
     register_certificate_without_ca,
+    register_thing,
     reject_certificate_transfer,
     remove_thing_from_billing_group,
     remove_thing_from_thing_group,

@@ -36,7 +36,7 @@ pub(crate) use on_both_engines;
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 /// The tables of the registry.
-pub(crate) const TABLES: [&str; 40] = [
+pub(crate) const TABLES: [&str; 42] = [
     "accounts",
     "access_keys",
     "certificates",
@@ -77,6 +77,8 @@ pub(crate) const TABLES: [&str; 40] = [
     "certificate_providers",
     "provisioning_templates",
     "provisioning_template_versions",
+    "unclaimed_certificates",
+    "provisioning_claims",
 ];
 
 /// An open store on a database of its own.

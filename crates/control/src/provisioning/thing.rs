@@ -1,0 +1,157 @@
+//! The thing of a plan: made, or changed as far as the template's OverrideSettings say.
+
+use gatehouse_domain::arn::Arn;
+use gatehouse_domain::event::Event;
+use gatehouse_domain::fleet_provisioning::FleetError;
+use gatehouse_domain::name::ThingName;
+use gatehouse_domain::provisioning::{ExistingThing, OutcomeRefusal, ThingOutcome, ThingPlan, outcome};
+use gatehouse_domain::thing::Configuration;
+use gatehouse_domain::thing_group::GroupPlace;
+use gatehouse_domain::thing_type::in_use;
+use gatehouse_store::{Batch, MembershipsRecord, ThingGroupRecord, ThingRecord};
+
+use super::carry_out::Order;
+use super::failure::Failure;
+use crate::random::uuid;
+
+/// The thing as it is and as it is to be.
+pub(super) struct PlannedThing {
+    record: ThingRecord,
+    is_new: bool,
+    before: Configuration,
+    after: ThingOutcome,
+    memberships: MembershipsRecord,
+    entered: Vec<ThingGroupRecord>,
+    left: Vec<ThingGroupRecord>,
+}
+
+impl PlannedThing {
+    /// Reads all that the decision needs, and decides.
+    pub(super) async fn read(order: &Order<'_>, plan: &ThingPlan) -> Result<Self, Failure> {
+        let (store, scope) = (&order.house.store, order.scope);
+        let existing = store.thing(scope, &plan.name).await?;
+        // Read after the thing: whoever makes it meanwhile makes the commit conflict.
+        let memberships = match &existing {
+            Some(_) => store.memberships(scope, &plan.name).await?,
+            None => None,
+        };
+        let mut wanted = Vec::with_capacity(plan.groups.len());
+        for name in &plan.groups {
+            let group = store.thing_group(scope, name).await?;
+            wanted.push(group.ok_or_else(|| missing("thing group", name))?);
+        }
+        let places: Vec<GroupPlace> = wanted.iter().map(ThingGroupRecord::place).collect();
+
+        let (before, current) = match (&existing, &memberships) {
+            (Some(thing), Some(memberships)) => {
+                let group = store.billing_group_of(thing).await?;
+                let before = Configuration {
+                    thing_type_name: thing.thing_type_name.clone(),
+                    attributes: thing.attributes.clone(),
+                    billing_group_name: group.map(|group| group.name),
+                };
+                (before, Some(memberships.groups.iter().map(ThingGroupRecord::place).collect::<Vec<_>>()))
+            }
+            // Deleted between two reads: the commit will find so.
+            _ => (Configuration::default(), None),
+        };
+        let as_is = current.as_deref().map(|groups| ExistingThing { configuration: &before, groups });
+        let after = outcome(plan, as_is, places).map_err(|refusal| refused(&plan.name, &refusal))?;
+        if let Some(name) = &after.configuration.thing_type_name
+            && before.thing_type_name.as_ref() != Some(name)
+        {
+            let record = store.thing_type(scope, name).await?.ok_or_else(|| missing("thing type", name))?;
+            in_use(&record.name, record.deprecated_at).map_err(|refusal| Failure::unusable(refusal.to_string()))?;
+        }
+
+        let is_new = current.is_none();
+        let record = match existing {
+            Some(record) if !is_new => record,
+            _ => new_record(order, plan, &after.configuration).await?,
+        };
+        let memberships = match memberships {
+            Some(memberships) if !is_new => memberships,
+            _ => MembershipsRecord::of_new_thing(&record),
+        };
+        wanted.retain(|group| after.groups.entered.contains(&group.name));
+        wanted.dedup_by(|one, other| one.name == other.name);
+        let left: Vec<ThingGroupRecord> =
+            memberships.groups.iter().filter(|group| after.groups.left.contains(&group.name)).cloned().collect();
+        Ok(Self { record, is_new, before, after, memberships, entered: wanted, left })
+    }
+
+    pub(super) const fn name(&self) -> &ThingName {
+        &self.record.name
+    }
+
+    /// Makes the thing, or changes it.
+    pub(super) fn write(&self, order: &Order<'_>, batch: &mut Batch) -> Result<(), Failure> {
+        let (scope, permit) = (order.scope, &order.permit);
+        let thing = Arn::thing(scope, self.record.name.clone()).to_string();
+        let is_changed = self.before != self.after.configuration;
+        if self.is_new {
+            permit.check("iot:CreateThing", &thing)?;
+            if let Some(group) = &self.after.configuration.billing_group_name {
+                permit.check("iot:CreateThing", &Arn::billing_group(scope, group.clone()).to_string())?;
+            }
+            batch.insert_thing(&self.record);
+        } else if is_changed {
+            permit.check("iot:UpdateThing", &thing)?;
+            let configuration = &self.after.configuration;
+            batch.update_thing(&self.record, configuration.thing_type_name.as_ref(), &configuration.attributes);
+        }
+        for (groups, action) in
+            [(&self.entered, "iot:AddThingToThingGroup"), (&self.left, "iot:RemoveThingFromThingGroup")]
+        {
+            for group in groups {
+                permit.check(action, &Arn::thing_group(scope, group.name.clone()).to_string())?;
+                permit.check(action, &thing)?;
+            }
+        }
+        let is_moved = !self.entered.is_empty() || !self.left.is_empty();
+        if is_moved {
+            batch.change_memberships(&self.memberships, &self.entered, &self.left);
+        }
+        if self.is_new || is_changed || is_moved {
+            batch.announce(Event::Thing { scope, thing_name: self.record.name.clone() });
+        }
+        Ok(())
+    }
+}
+
+async fn new_record(
+    order: &Order<'_>,
+    plan: &ThingPlan,
+    configuration: &Configuration,
+) -> Result<ThingRecord, Failure> {
+    let billing_group_id = match &plan.billing_group {
+        Some(name) => {
+            let group = order.house.store.billing_group(order.scope, name).await?;
+            Some(group.ok_or_else(|| missing("billing group", name))?.billing_group_id)
+        }
+        None => None,
+    };
+    Ok(ThingRecord {
+        scope: order.scope,
+        name: plan.name.clone(),
+        thing_id: uuid().map_err(|error| Failure::of(error, FleetError::InternalError))?,
+        thing_type_name: configuration.thing_type_name.clone(),
+        attributes: configuration.attributes.clone(),
+        billing_group_id,
+        version: 1,
+        principal_count: 0,
+        created_at: order.now,
+    })
+}
+
+fn missing(what: &str, name: &ThingName) -> Failure {
+    Failure::unusable(format!("{what} {name} does not exist in this account and Region"))
+}
+
+fn refused(name: &ThingName, refusal: &OutcomeRefusal) -> Failure {
+    let kind = match refusal {
+        OutcomeRefusal::Exists(_) => FleetError::ResourceConflict,
+        OutcomeRefusal::Attributes(_) | OutcomeRefusal::Groups(_) => FleetError::ResourceRegistrationFailure,
+    };
+    Failure::new(kind, format!("thing {name}: {refusal}"))
+}
