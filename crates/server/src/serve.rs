@@ -139,7 +139,6 @@ async fn open_gateway(
 ) -> Result<Arc<Gateway>, Failure> {
     let region = config.regions.first().copied().ok_or_else(|| Failure::configuration("regions is empty"))?;
     let settings = GatewaySettings {
-        roles: credentials::roles(&config.credentials)?,
         domain: config.domain.clone(),
         sni: config.sni.into(),
         refusals: config.refusals.into(),
