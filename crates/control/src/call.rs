@@ -15,7 +15,7 @@ use gatehouse_pki::server_bundles::ServerBundles;
 use gatehouse_store::{Batch, Store};
 
 use crate::certificates::NewCertificate;
-use crate::certificates::issue::Issuing;
+use crate::certificates::issue::{Issuing, SignedClaim};
 use crate::credentials::roles::Roles;
 use crate::error::Error;
 use crate::functions::Functions;
@@ -121,6 +121,14 @@ impl Call {
     pub fn issuing(&self, status: CertificateStatus) -> Issuing<'_> {
         self.will_commit();
         Issuing { house: &self.house, scope: self.scope, now: self.now, status }
+    }
+
+    /// The certificate of a provisioning claim for `pair`.
+    ///
+    /// # Errors
+    /// When the store or the authority fails.
+    pub(crate) async fn claim(&self, pair: &KeyPair) -> Result<SignedClaim, Error> {
+        self.issuing(CertificateStatus::Active).claim(pair).await
     }
 
     /// Registers a new certificate with nothing else.

@@ -41,7 +41,7 @@ pub enum FleetOperation<'a> {
 impl FleetOperation<'_> {
     /// The operation's name.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::CreateKeysAndCertificate => "CreateKeysAndCertificate",
             Self::CreateCertificateFromCsr => "CreateCertificateFromCsr",
@@ -66,6 +66,10 @@ pub fn request(topic: &TopicName) -> Option<(FleetOperation<'_>, PayloadFormat)>
     let format = PayloadFormat::parse(levels.next()?)?;
     levels.next().is_none().then_some((operation, format))
 }
+
+/// Said to those who ask where no answer can come: over HTTPS, or by a will.
+pub const NEEDS_A_CONNECTION: &str =
+    "requests of fleet provisioning are answered over the MQTT connection that they come from: publish this over one";
 
 /// The topic that the answer to a request on `topic` goes to.
 #[must_use]
@@ -123,9 +127,30 @@ impl FleetError {
     }
 }
 
+impl FleetError {
+    /// `errorCode` in the answer.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidPayload => "InvalidPayload",
+            Self::InvalidCsr => "InvalidCsr",
+            Self::InvalidCertificateOwnershipToken => "InvalidCertificateOwnershipToken",
+            Self::InvalidParameters => "InvalidParameters",
+            Self::ResourceNotFound => "ResourceNotFound",
+            Self::TemplateDisabled => "TemplateDisabled",
+            Self::ResourceConflict => "ResourceConflict",
+            Self::ResourceRegistrationFailure => "ResourceRegistrationFailure",
+            Self::AccessDenied => "AccessDenied",
+            Self::Throttling => "Throttling",
+            Self::ServiceUnavailable => "ServiceUnavailable",
+            Self::InternalError => "InternalError",
+        }
+    }
+}
+
 impl fmt::Display for FleetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
+        f.write_str(self.as_str())
     }
 }
 

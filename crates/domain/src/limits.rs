@@ -75,6 +75,16 @@ pub const BILLING_GROUPS: u32 = 20_000;
 /// Tags on one resource.
 pub const TAGS_PER_RESOURCE: usize = 50;
 
+/// How long a certificate made in fleet provisioning waits for its thing, in milliseconds: an hour.
+pub const OWNERSHIP_TOKEN_MS: i64 = 60 * 60 * 1000;
+/// Devices of a scope that are provisioned at once; others wait. (Ours.)
+pub const PROVISIONING_AT_ONCE: usize = 32;
+/// Devices of a scope that are provisioned or wait for it; more are throttled. (Ours.)
+pub const PROVISIONING_PER_SCOPE: usize = 2_048;
+
+/// Requests of fleet provisioning of one connection that wait for their answers; more are throttled. (Ours.)
+pub const PROVISIONING_PER_CONNECTION: usize = 4;
+
 /// Role aliases of a scope.
 pub const ROLE_ALIASES: u32 = 100;
 /// Shortest life of credentials for a device, in seconds (service model, `CredentialDurationSeconds`).

@@ -6,9 +6,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::arn::Prefix;
 use crate::certificate::UnknownWord;
 use crate::function::{FunctionArn, InvalidFunctionArn};
 use crate::limits;
+use crate::name::ProvisioningTemplateName;
 use crate::provisioning::TemplateKind;
 use crate::role_alias::{InvalidRoleArn, RoleArn};
 use crate::scope::Scope;
@@ -92,6 +94,44 @@ pub struct Hook {
     pub payload_version: PayloadVersion,
     /// The function.
     pub target_arn: FunctionArn,
+}
+
+/// Nobody provisions by a claim on this template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the template is of type JITP: claims are made on templates of type FLEET_PROVISIONING")]
+pub struct NotClaimable;
+
+/// CreateProvisioningClaim: may there be claims on a template of this type?
+///
+/// # Errors
+/// [`NotClaimable`] for one that CAs provision by.
+pub const fn may_be_claimed(of_type: TemplateType) -> Result<(), NotClaimable> {
+    match of_type {
+        TemplateType::FleetProvisioning => Ok(()),
+        TemplateType::Jitp => Err(NotClaimable),
+    }
+}
+
+/// What the holder of a claim on the template `name` of `scope` may do: ask for certificates, and register a thing by this
+/// template (API reference, CreateProvisioningClaim). A policy document.
+#[must_use]
+pub fn claim_policy(scope: Scope, name: &ProvisioningTemplateName) -> String {
+    let prefix = Prefix(&scope);
+    let resources = |kind: &str| {
+        let topics = ["$aws/certificates/create/*", "$aws/certificates/create-from-csr/*"];
+        // A template's name has no character that means something in a policy.
+        let template = format!("$aws/provisioning-templates/{name}/provision/*");
+        let arn = |topic: &str| format!("\"{prefix}{kind}/{topic}\"");
+        [arn(topics[0]), arn(topics[1]), arn(&template)].join(",")
+    };
+    format!(
+        r#"{{"Version":"2012-10-17","Statement":[
+        {{"Effect":"Allow","Action":"iot:Connect","Resource":"{prefix}client/*"}},
+        {{"Effect":"Allow","Action":["iot:Publish","iot:Receive"],"Resource":[{}]}},
+        {{"Effect":"Allow","Action":"iot:Subscribe","Resource":[{}]}}]}}"#,
+        resources("topic"),
+        resources("topicfilter")
+    )
 }
 
 /// Why a template is not as it is wanted.
@@ -231,6 +271,37 @@ mod tests {
     }
 
     const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:f";
+
+    #[test]
+    fn a_claim_is_good_for_one_template_and_nothing_else() {
+        use crate::policy::{ConnectionContext, ConnectionFacts, PolicyDocument, Request, evaluate};
+        use crate::time::Timestamp;
+
+        let scope = Scope::new("123456789012".parse().unwrap(), "us-east-1".parse().unwrap());
+        let document = PolicyDocument::parse(&claim_policy(scope, &"t_1".parse().unwrap())).unwrap();
+        let facts = ConnectionFacts::default();
+        let context = ConnectionContext::new(&facts, Timestamp::from_secs(1));
+        for (action, resource, is_allowed) in [
+            ("iot:Connect", "client/anything", true),
+            ("iot:Publish", "topic/$aws/certificates/create/json", true),
+            ("iot:Publish", "topic/$aws/certificates/create-from-csr/cbor", true),
+            ("iot:Publish", "topic/$aws/provisioning-templates/t_1/provision/json", true),
+            ("iot:Receive", "topic/$aws/provisioning-templates/t_1/provision/json/accepted", true),
+            ("iot:Subscribe", "topicfilter/$aws/certificates/create/json/accepted", true),
+            ("iot:Subscribe", "topicfilter/$aws/certificates/create/+/accepted", true),
+            ("iot:Publish", "topic/$aws/provisioning-templates/t_2/provision/json", false),
+            ("iot:Publish", "topic/$aws/provisioning-templates/t_1x/provision/json", false),
+            ("iot:Publish", "topic/a", false),
+            ("iot:Subscribe", "topicfilter/$aws/#", false),
+            ("iot:Subscribe", "topicfilter/$aws/events/#", false),
+            ("iot:Subscribe", "topicfilter/#", false),
+            ("iot:RetainPublish", "topic/$aws/certificates/create/json", false),
+        ] {
+            let resource = &format!("arn:aws:iot:us-east-1:123456789012:{resource}");
+            let request = Request { action, resource, context: &context };
+            assert_eq!(evaluate([&document], &request).is_allowed(), is_allowed, "{action} {resource}");
+        }
+    }
 
     #[test]
     fn types_are_words_of_the_model() {

@@ -13,13 +13,12 @@ use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::{Clock, Timestamp};
 use gatehouse_pki::certificate::Certificate;
-use gatehouse_store::AdmissionRecord;
 
 use crate::authorization::Rights;
 use crate::connections::{Connections, Presence};
 use crate::endpoint::{Endpoint, Endpoints};
 use crate::principal::{Identity, Principal};
-use crate::registry::Registry;
+use crate::registry::{Record, Registry};
 use crate::tls::{Handshake, Protocol};
 use crate::watch::Watch;
 
@@ -109,7 +108,7 @@ impl Admission {
                 let identity = Identity::Device(DeviceIdentity {
                     scope: endpoint.scope,
                     certificate_id,
-                    not_after: record.certificate.not_after,
+                    not_after: record.registration.not_after,
                     is_named: endpoint.is_named,
                     _presence: presence,
                 });
@@ -143,9 +142,9 @@ impl Admission {
         }
     }
 
-    async fn read_and_judge(&self, endpoint: Endpoint, id: CertificateId) -> Result<AdmissionRecord, Refusal> {
+    async fn read_and_judge(&self, endpoint: Endpoint, id: CertificateId) -> Result<Record, Refusal> {
         let record = self.registry.admission(endpoint.scope, id).await?;
-        let registration = record.as_ref().map(|record| record.certificate.registration());
+        let registration = record.as_ref().map(|record| record.registration);
         rule(registration.as_ref(), endpoint.is_named, self.clock.now())?;
         record.ok_or(Refusal::NotRegistered)
     }

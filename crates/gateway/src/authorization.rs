@@ -25,10 +25,10 @@ use gatehouse_domain::thing::{Attachment, associated};
 use gatehouse_domain::time::Timestamp;
 use gatehouse_domain::topic::{TopicFilter, TopicName};
 use gatehouse_pki::certificate::Certificate;
-use gatehouse_store::{AdmissionRecord, ThingAttachment};
+use gatehouse_store::ThingAttachment;
 
 use crate::in_force::Current;
-use crate::registry::{Registry, Thing};
+use crate::registry::{Holder, Record, Registry, Thing};
 
 /// The policies say yes to `A`.
 pub(crate) struct Authorized<A> {
@@ -89,7 +89,7 @@ pub(crate) enum Rights {
         /// As the device presented it.
         certificate: Certificate,
         /// As it was read for admission.
-        record: AdmissionRecord,
+        record: Record,
     },
     /// A verified signature.
     AccessKey(VerifiedCaller),
@@ -120,12 +120,12 @@ impl Authorization {
         match rights {
             Rights::Certificate { certificate, record } => {
                 let facts = ConnectionFacts {
-                    certificate_id: Some(record.certificate.certificate_id),
+                    certificate_id: Some(record.certificate_id),
                     certificate_names: Some(Arc::new(certificate.names())),
                     ..facts
                 };
                 let standing = Standing::Certificate(Box::default());
-                let mut authorization = Self::new(record.certificate.scope, facts, standing);
+                let mut authorization = Self::new(record.scope, facts, standing);
                 authorization.apply(registry, record).await?;
                 Ok(authorization)
             }
@@ -185,12 +185,20 @@ impl Authorization {
         }
         let Some(certificate_id) = self.facts.certificate_id else { return Ok(()) };
         let record = registry.admission(self.scope, certificate_id).await?;
-        stays(record.as_ref().map(|record| record.certificate.registration()).as_ref(), now)?;
+        stays(record.as_ref().map(|record| record.registration).as_ref(), now)?;
         self.apply(registry, record.ok_or(Refusal::Deleted)?).await
     }
 
-    async fn apply(&mut self, registry: &Registry, record: AdmissionRecord) -> Result<(), Refusal> {
-        let attachments: Vec<Attachment> = record.things.iter().map(ThingAttachment::rule).collect();
+    async fn apply(&mut self, registry: &Registry, record: Record) -> Result<(), Refusal> {
+        let (mut policies, things) = match record.holder {
+            Holder::Device { policies, things } => (policies, things),
+            Holder::Claim(template_name) => {
+                let policy = Registry::claim_policy(self.scope, &template_name)?;
+                self.standing = Standing::Certificate(Box::new([policy]));
+                return Ok(());
+            }
+        };
+        let attachments: Vec<Attachment> = things.iter().map(ThingAttachment::rule).collect();
         // Over HTTPS there is no client id, and no thing stands for the connection.
         let client_id = self.facts.client_id.as_ref().map(ClientId::as_str);
         let attachment = client_id.and_then(|client_id| associated(&attachments, client_id));
@@ -200,7 +208,6 @@ impl Authorization {
             None => None,
         };
         self.facts.thing = self.thing.as_deref().map(|thing| Arc::new(thing.facts.clone()));
-        let mut policies = record.policies;
         policies.extend(self.thing.iter().flat_map(|thing| thing.inherited.policies.iter().cloned()));
         let policies = registry.policies(self.scope, policies).await?;
         self.standing = Standing::Certificate(policies);

@@ -218,6 +218,7 @@ impl Gateway {
             refusals_in_line: Vec::new(),
             rates,
             pace: SessionPace::default(),
+            provisioning: None,
             _place: place,
             is_committed: true,
         }))

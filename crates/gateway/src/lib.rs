@@ -8,7 +8,8 @@
 //! 4. `connect` – MQTT CONNECT by a deadline, the client id, `iot:Connect`; refusals are told here; `just_in_time` –
 //!    an unknown certificate that a registered CA vouches for is registered.
 //!    `https` – the same for HTTPS, and for MQTT over WebSocket, whose principal is an access key (`principal`).
-//! 5. `session` – frames and deliveries, each asked of the policies in force (`authorization`).
+//! 5. `session` – frames and deliveries, each asked of the policies in force (`authorization`); `provisioning` – what
+//!    devices without a certificate of their own ask of the service.
 //! 6. `watch` – when the registry changes, `connections` are judged again and cut.
 //!
 //! Invariant: every connection, resumed TLS sessions included, passes through `admission`.
@@ -49,15 +50,14 @@ use std::time::Duration;
 
 use gatehouse_broker::{Broker, QueueRoom};
 use gatehouse_control::body::Bodies;
+use gatehouse_control::call::House;
 use gatehouse_control::credentials::CredentialProvider;
+use gatehouse_control::provisioning::fleet::FleetProvisioning;
 use gatehouse_control::random::random;
 use gatehouse_control::verifier::{Carriers, Verifier};
 use gatehouse_domain::limits;
 use gatehouse_domain::quotas::Quotas;
 use gatehouse_domain::scope::{Region, Scope};
-use gatehouse_domain::time::Clock;
-use gatehouse_pki::seal::Sealer;
-use gatehouse_pki::server_bundles::ServerBundles;
 use gatehouse_store::{ChangeFollower, Store};
 
 pub use crate::connect::RefusalStyle;
@@ -105,14 +105,8 @@ pub struct GatewaySettings {
 
 /// What the gate stands on.
 pub struct Surroundings {
-    /// The registry, and what outlives connections.
-    pub store: Store,
-    /// Opens what is sealed there.
-    pub sealer: Sealer,
-    /// The present.
-    pub clock: Arc<dyn Clock>,
-    /// What is shown under the names of customers' domains.
-    pub bundles: Arc<ServerBundles>,
+    /// The registry, the keys and the clock, which the control API stands on as well.
+    pub house: Arc<House>,
     /// What the credential endpoints give out.
     pub credentials: Arc<CredentialProvider>,
 }
@@ -177,7 +171,8 @@ impl Gateway {
         chains: &ServerChains,
         registry: &mut prometheus_client::registry::Registry,
     ) -> Result<Arc<Self>, OpenError> {
-        let Surroundings { store, sealer, clock, bundles, credentials } = surroundings;
+        let Surroundings { house, credentials } = surroundings;
+        let (store, clock) = (house.store.clone(), Arc::clone(&house.clock));
         let metrics = Arc::new(Metrics::new(registry));
         let metrics_page = registry;
         let registry = Arc::new(Registry::new(store.clone()));
@@ -195,7 +190,8 @@ impl Gateway {
                 noticing.notice(&logged.event);
             }
         }));
-        let tls = Tls::new(chains, bundles, settings.resumption, settings.domain.clone())?;
+        let tls =
+            Tls::new(chains, Arc::clone(&house.server_certificates), settings.resumption, settings.domain.clone())?;
         let endpoints = Endpoints::new(Arc::clone(&registry), settings.sni, settings.domain, settings.first);
         let admission = Admission {
             endpoints,
@@ -210,14 +206,19 @@ impl Gateway {
         let just_in_time = JustInTime::new(store.clone(), broker.clone(), Arc::clone(&clock));
         let verifier = Verifier::new(
             store.clone(),
-            sealer,
+            house.sealer.clone(),
             Arc::clone(&clock),
             settings.regions.clone(),
             &https::SERVICES,
             Carriers::HeaderOrQuery,
         );
-        let shared =
-            Arc::new(Shared { registry, clock, metrics: Arc::clone(&metrics), reporter: Arc::clone(&reporter) });
+        let shared = Arc::new(Shared {
+            registry,
+            clock,
+            metrics: Arc::clone(&metrics),
+            reporter: Arc::clone(&reporter),
+            provisioning: Arc::new(FleetProvisioning::new(house)),
+        });
         Ok(Arc::new(Self {
             tls,
             admission,

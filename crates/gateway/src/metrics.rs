@@ -58,6 +58,7 @@ pub(crate) struct Metrics {
     requests: Family<Request, Counter>,
     failures: Family<Reason, Counter>,
     throttles: Family<Operation, Counter>,
+    provisioning: Family<Request, Counter>,
 }
 
 /// The age of the last complete look at the change log, taken when the page is asked for: a gauge that somebody sets
@@ -99,6 +100,7 @@ impl Metrics {
             requests: Family::default(),
             failures: Family::default(),
             throttles: Family::default(),
+            provisioning: Family::default(),
         };
         registry.register("gatehouse_connections", "Devices connected", metrics.connections.clone());
         registry.register("gatehouse_admissions", "Devices admitted", metrics.admissions.clone());
@@ -132,6 +134,11 @@ impl Metrics {
             Unit::Seconds,
             metrics.admission.clone(),
         );
+        registry.register(
+            "gatehouse_provisioning",
+            "Requests to provision devices by operation and result",
+            metrics.provisioning.clone(),
+        );
         registry.register("gatehouse_messages", "MQTT messages by direction and QoS", messages);
         registry.register(
             "gatehouse_messages_withheld",
@@ -162,6 +169,11 @@ impl Metrics {
 
     pub(crate) fn throttled(&self, operation: &'static str) {
         self.throttles.get_or_create(&Operation { operation }).inc();
+    }
+
+    /// A device was provisioned, or not; `result` is `Accepted` or the name of a refusal.
+    pub(crate) fn provisioned(&self, operation: &'static str, result: &'static str) {
+        self.provisioning.get_or_create(&Request { operation, result }).inc();
     }
 
     pub(crate) fn handshake_failed(&self, reason: &'static str) {

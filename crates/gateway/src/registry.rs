@@ -4,17 +4,22 @@
 use std::sync::Arc;
 
 use gatehouse_control::verifier;
-use gatehouse_domain::certificate::{CertificateId, CertificateMode};
+use gatehouse_domain::admission::Registration;
+use gatehouse_domain::certificate::{CertificateId, CertificateMode, CertificateStatus};
 use gatehouse_domain::endpoint::{EndpointPrefix, EndpointType};
 use gatehouse_domain::event::Event;
 use gatehouse_domain::host_name::HostName;
-use gatehouse_domain::name::{DomainConfigurationName, PolicyName, ThingName};
+use gatehouse_domain::name::{DomainConfigurationName, PolicyName, ProvisioningTemplateName, ThingName};
 use gatehouse_domain::policy::{PolicyDocument, ThingFacts};
+use gatehouse_domain::provisioning_template::claim_policy;
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::security_policy::SecurityPolicy;
 use gatehouse_domain::time::Timestamp;
-use gatehouse_store::{AccessKeyRecord, AdmissionRecord, DomainConfigurationRecord, InheritedPolicies, Store};
+use gatehouse_store::{
+    AccessKeyRecord, AdmissionRecord, DomainConfigurationRecord, InheritedPolicies, ProvisioningClaimRecord, Store,
+    ThingAttachment,
+};
 
 use crate::endpoint::Served;
 use crate::in_force::{Current, InForce};
@@ -40,6 +45,52 @@ pub(crate) struct Registry {
     strange_names: InForce<HostName, ()>,
 }
 
+/// A certificate as the gate sees it.
+pub(crate) struct Record {
+    pub(crate) scope: Scope,
+    pub(crate) certificate_id: CertificateId,
+    pub(crate) registration: Registration,
+    /// What its holder's permissions stand on.
+    pub(crate) holder: Holder,
+}
+
+/// Whose certificate it is.
+pub(crate) enum Holder {
+    /// A device's, with the policies and things that are attached to it.
+    Device { policies: Vec<PolicyName>, things: Vec<ThingAttachment> },
+    /// A claim: for a few minutes, whoever is to be provisioned by this template has it.
+    Claim(ProvisioningTemplateName),
+}
+
+impl From<AdmissionRecord> for Record {
+    fn from(record: AdmissionRecord) -> Self {
+        let AdmissionRecord { certificate, policies, things } = record;
+        Self {
+            scope: certificate.scope,
+            certificate_id: certificate.certificate_id,
+            registration: certificate.registration(),
+            holder: Holder::Device { policies, things },
+        }
+    }
+}
+
+impl From<ProvisioningClaimRecord> for Record {
+    fn from(claim: ProvisioningClaimRecord) -> Self {
+        Self {
+            scope: claim.scope,
+            certificate_id: claim.certificate_id,
+            registration: Registration {
+                status: CertificateStatus::Active,
+                // It means something in its own scope alone, which the endpoint names.
+                mode: CertificateMode::SniOnly,
+                not_before: claim.not_before,
+                not_after: claim.not_after,
+            },
+            holder: Holder::Claim(claim.template_name),
+        }
+    }
+}
+
 /// A thing as permissions see it.
 pub(crate) struct Thing {
     /// What policies may ask of it.
@@ -61,8 +112,25 @@ impl Registry {
     }
 
     /// The certificate's record in `scope`, with what is attached to it, as committed now.
-    pub(crate) async fn admission(&self, scope: Scope, id: CertificateId) -> Result<Option<AdmissionRecord>, Refusal> {
-        self.store.admission(scope, id).await.map_err(|error| unavailable(&error))
+    pub(crate) async fn admission(&self, scope: Scope, id: CertificateId) -> Result<Option<Record>, Refusal> {
+        let registered = self.store.admission(scope, id).await.map_err(|error| unavailable(&error))?;
+        if let Some(record) = registered {
+            return Ok(Some(record.into()));
+        }
+        let claim = self.store.provisioning_claim(scope, id).await.map_err(|error| unavailable(&error))?;
+        Ok(claim.map(Record::from))
+    }
+
+    /// What the holder of a claim may do.
+    pub(crate) fn claim_policy(
+        scope: Scope,
+        template_name: &ProvisioningTemplateName,
+    ) -> Result<Arc<Current<PolicyDocument>>, Refusal> {
+        let document = PolicyDocument::parse(&claim_policy(scope, template_name)).map_err(|error| {
+            tracing::error!(%scope, %template_name, %error, "the policy of a claim cannot be read");
+            Refusal::RegistryUnavailable
+        })?;
+        Ok(Current::for_ever(document))
     }
 
     /// The access key, as committed now.

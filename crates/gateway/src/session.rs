@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use gatehouse_broker::{CloseReason, Delivery, Direct, Interest, Mailbox, SessionGuard};
+use gatehouse_control::provisioning::fleet::FleetProvisioning;
 use gatehouse_domain::disconnect::DisconnectReason;
 use gatehouse_domain::quotas::Pace;
 use gatehouse_domain::refusal::Refusal;
@@ -26,6 +27,7 @@ use crate::connect::reason_code;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::principal::{Ended, Identity};
+use crate::provisioning::UnderWay;
 use crate::rates::{Place, ScopeRates};
 use crate::registry::Registry;
 use crate::report::Reporter;
@@ -44,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) reporter: Arc<Reporter>,
+    pub(crate) provisioning: Arc<FleetProvisioning>,
 }
 
 /// A connected device.
@@ -77,6 +80,8 @@ pub(crate) struct Session {
     /// What the scope is held to.
     pub(crate) rates: Arc<ScopeRates>,
     pub(crate) pace: SessionPace,
+    /// Requests of fleet provisioning under way; `None` until there is one.
+    pub(crate) provisioning: Option<Arc<UnderWay>>,
     pub(crate) _place: Place,
 }
 

@@ -144,7 +144,7 @@ impl Watch {
     async fn judge_one(&self, scope: Scope, principal: Principal) -> bool {
         let verdict = match &principal {
             Principal::Certificate(id) => self.registry.admission(scope, *id).await.and_then(|record| {
-                let registration = record.map(|record| record.certificate.registration());
+                let registration = record.map(|record| record.registration);
                 stays(registration.as_ref(), self.clock.now())
             }),
             Principal::AccessKey(id) => self.registry.access_key(scope, id, self.clock.now()).await.map(drop),

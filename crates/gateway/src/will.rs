@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gatehouse_broker::{CloseReason, Message};
+use gatehouse_domain::fleet_provisioning::{NEEDS_A_CONNECTION, request};
 use gatehouse_domain::limits::message_expiry_secs;
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::topic::{TopicName, may_publish};
@@ -25,6 +26,9 @@ impl Will {
     pub(crate) fn read(will: &packet::Will) -> Result<Self, String> {
         let topic = TopicName::parse(will.topic.as_str()).map_err(|invalid| invalid.to_string())?;
         may_publish(&topic).map_err(|reserved| reserved.to_string())?;
+        if request(&topic).is_some() {
+            return Err(NEEDS_A_CONNECTION.to_owned());
+        }
         if will.retain && topic.is_reserved() {
             return Err("messages on topics that begin with $ are not retained".to_owned());
         }

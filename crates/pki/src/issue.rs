@@ -50,6 +50,9 @@ impl<'a> From<&'a KeyPair> for Applicant<'a> {
     }
 }
 
+/// How long a provisioning claim lives, in milliseconds: five minutes (API reference, CreateProvisioningClaim).
+pub const CLAIM_MS: i64 = 5 * 60 * 1000;
+
 /// Why no certificate is issued.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IssueError {
@@ -142,9 +145,6 @@ impl Issuer {
         serial: [u8; 20],
         now: Timestamp,
     ) -> Result<ToBeSigned, IssueError> {
-        if serial == [0; 20] {
-            return Err(IssueError::SerialZero);
-        }
         if now > NOT_AFTER {
             return Err(IssueError::Clock(now));
         }
@@ -156,23 +156,54 @@ impl Issuer {
                 default_subject.as_slice()
             }
         };
-        let tbs = Layout {
+        let extensions: [&[u8]; 4] = [
+            &authority_key_identifier(&self.key_id),
+            &subject_key_identifier(&key_id(applicant.spki)?),
+            &basic_constraints(Constraint::EndEntity),
+            &key_usage(DIGITAL_SIGNATURE),
+        ];
+        self.lay_out(
+            Profile { serial, subject, spki: applicant.spki, not_after: NOT_AFTER, extensions: &extensions },
+            now,
+        )
+    }
+
+    /// Lays out the certificate of a provisioning claim: five minutes, a common name of 64 hex digits (those of `name`), and
+    /// no identifiers, as AWS's are. `serial` is 20 random bytes.
+    ///
+    /// # Errors
+    /// As for [`Self::prepare`].
+    pub fn prepare_claim(
+        &self,
+        pair: &KeyPair,
+        serial: [u8; 20],
+        name: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<ToBeSigned, IssueError> {
+        let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+        let subject = sequence(&[&rdn(COMMON_NAME, &name)]);
+        let extensions: [&[u8]; 2] = [&basic_constraints(Constraint::EndEntity), &key_usage(DIGITAL_SIGNATURE)];
+        let not_after = now.plus_millis(CLAIM_MS);
+        let spki = pair.spki_der();
+        self.lay_out(Profile { serial, subject: &subject, spki, not_after, extensions: &extensions }, now)
+    }
+
+    fn lay_out(&self, profile: Profile<'_>, now: Timestamp) -> Result<ToBeSigned, IssueError> {
+        let Profile { serial, subject, spki, not_after, extensions } = profile;
+        if serial == [0; 20] {
+            return Err(IssueError::SerialZero);
+        }
+        let layout = Layout {
             serial: &serial,
             signature_algorithm: &self.key.signature_algorithm_der(),
             issuer: &self.name,
             not_before: now.plus_millis(-BACKDATED_MS),
-            not_after: NOT_AFTER,
+            not_after,
             subject,
-            spki: applicant.spki,
-            extensions: &[
-                &authority_key_identifier(&self.key_id),
-                &subject_key_identifier(&key_id(applicant.spki)?),
-                &basic_constraints(Constraint::EndEntity),
-                &key_usage(DIGITAL_SIGNATURE),
-            ],
-        }
-        .to_der()
-        .ok_or(IssueError::Clock(now))?;
+            spki,
+            extensions,
+        };
+        let tbs = layout.to_der().ok_or(IssueError::Clock(now))?;
         Ok(ToBeSigned { serial, subject: subject.to_vec(), tbs })
     }
 
@@ -184,6 +215,15 @@ impl Issuer {
         let der = sign(&self.key, &certificate.tbs)?;
         Certificate::from_der(&der).map_err(IssueError::Unreadable)
     }
+}
+
+/// What differs between the certificates of an issuer.
+struct Profile<'a> {
+    serial: [u8; 20],
+    subject: &'a [u8],
+    spki: &'a [u8],
+    not_after: Timestamp,
+    extensions: &'a [&'a [u8]],
 }
 
 /// The fields of a certificate (RFC 5280, 4.1), already encoded where they vary in shape.

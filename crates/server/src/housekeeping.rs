@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gatehouse_control::provisioning::fleet::give_up_unclaimed;
 use gatehouse_domain::time::{Clock, Timestamp};
 use gatehouse_store::{Error, LOG_RETENTION_MS, Store};
 
@@ -17,6 +18,13 @@ const KEYS: Duration = Duration::from_secs(60);
 const LOG: Duration = Duration::from_secs(60 * 60);
 /// Between looks for what deleted thing groups have left behind.
 const GROUPS: Duration = Duration::from_secs(30);
+
+/// Between looks for certificates of fleet provisioning that nobody claimed.
+const UNCLAIMED: Duration = Duration::from_secs(60);
+/// Between looks for provisioning claims that have ended.
+const CLAIMS: Duration = Duration::from_secs(60 * 60);
+/// How long a claim is remembered behind its end, in milliseconds: who comes with it late hears that it has expired.
+const KEPT_CLAIMS_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Everything that is to be done.
 pub(crate) fn chores(store: &Store, clock: &Arc<dyn Clock>) -> Vec<Chore> {
@@ -32,6 +40,18 @@ pub(crate) fn chores(store: &Store, clock: &Arc<dyn Clock>) -> Vec<Chore> {
             while store.sweep_thing_groups(now).await? {}
             Ok(())
         })),
+        Box::pin(every(
+            UNCLAIMED,
+            "certificates that nobody claimed cannot be removed",
+            with(),
+            |store, now| async move { give_up_unclaimed(&store, now).await },
+        )),
+        Box::pin(every(
+            CLAIMS,
+            "provisioning claims that have ended cannot be removed",
+            with(),
+            |store, now| async move { store.prune_provisioning_claims(now.plus_millis(-KEPT_CLAIMS_MS)).await },
+        )),
     ]
 }
 

@@ -89,8 +89,9 @@ pub(crate) async fn start(config: &Config) -> Result<Running, Failure> {
 
     let mut registry = Registry::default();
     metrics::register_store(&mut registry, &opened.store);
-    let gateway = open_gateway(config, &opened, Arc::clone(&certificates), &mut registry).await?;
-    let api = open_api(config, &opened, Arc::clone(&certificates), functions, registry, Arc::clone(&gateway))?;
+    let house = open_house(config, &opened, Arc::clone(&certificates), functions)?;
+    let gateway = open_gateway(config, &opened, Arc::clone(&house), &mut registry).await?;
+    let api = open_api(&opened, house, registry, Arc::clone(&gateway));
 
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -134,7 +135,7 @@ impl Running {
 async fn open_gateway(
     config: &Config,
     opened: &Opened,
-    bundles: Arc<ServerBundles>,
+    house: Arc<House>,
     registry: &mut Registry,
 ) -> Result<Arc<Gateway>, Failure> {
     let region = config.regions.first().copied().ok_or_else(|| Failure::configuration("regions is empty"))?;
@@ -148,27 +149,18 @@ async fn open_gateway(
         quotas: Arc::new(config.limits),
     };
     let chains = server_chains(config, &opened.authority, opened.clock.now())?;
-    let surroundings = Surroundings {
-        store: opened.store.clone(),
-        sealer: opened.sealer.clone(),
-        clock: Arc::clone(&opened.clock),
-        bundles,
-        credentials: Arc::new(credentials::provider(config, opened)?),
-    };
+    let surroundings = Surroundings { house, credentials: Arc::new(credentials::provider(config, opened)?) };
     Gateway::open(settings, surroundings, &chains, registry).await.map_err(|error| Failure::other(error.to_string()))
 }
 
-fn open_api(
+fn open_house(
     config: &Config,
     opened: &Opened,
     server_certificates: Arc<ServerBundles>,
     functions: Arc<Functions>,
-    registry: Registry,
-    gateway: Arc<Gateway>,
-) -> Result<Arc<Api>, Failure> {
-    let mut registry = registry;
+) -> Result<Arc<House>, Failure> {
     let markers = opened.sealer.derive("list markers").map_err(|error| Failure::other(error.to_string()))?;
-    let house = Arc::new(House {
+    Ok(Arc::new(House {
         store: opened.store.clone(),
         authority: opened.authority.clone(),
         key_pairs: KeyPairs::new(KEY_PAIRS),
@@ -180,13 +172,16 @@ fn open_api(
         roles: credentials::roles(&config.credentials)?,
         domain: config.domain.clone(),
         regions: config.regions.clone(),
-    });
-    Ok(Arc::new(Api {
+    }))
+}
+
+fn open_api(opened: &Opened, house: Arc<House>, mut registry: Registry, gateway: Arc<Gateway>) -> Arc<Api> {
+    Arc::new(Api {
         door: Arc::new(Door::new(house, &mut registry)),
         root_pem: Bytes::from(opened.authority.root_pem().to_owned()),
         registry,
         is_healthy: Box::new(move || gateway.is_current()),
-    }))
+    })
 }
 
 /// Certificates for every name that devices may use: `localhost`, and a wildcard for each kind of endpoint in each Region.

@@ -6,8 +6,10 @@ use gatehouse_domain::admission::Registration;
 use gatehouse_domain::certificate::{CertificateMode, CertificateStatus};
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::Timestamp;
+use gatehouse_pki::certificate::Certificate;
 use gatehouse_pki::csr::VerifiedCsr;
 use gatehouse_pki::issue::{Applicant, IssuanceLog, ToBeSigned};
+use gatehouse_pki::key_pair::KeyPair;
 use gatehouse_store::{Batch, CertificateRecord, IssuanceRecord};
 
 use super::delegated_issue::Delegated;
@@ -78,6 +80,28 @@ impl Issuing<'_> {
         };
         let record = CertificateRecord::new(self.scope, certificate.id(), registration, uuid()?, self.now);
         Ok(NewCertificate { record, pem: certificate.to_pem(), origin: Origin::Issued(serial) })
+    }
+}
+
+/// A certificate of this deployment's own, signed and recorded.
+pub(crate) struct SignedClaim {
+    pub(crate) certificate: Certificate,
+    pub(crate) serial: [u8; 20],
+}
+
+impl Issuing<'_> {
+    /// Issues the certificate of a provisioning claim.
+    ///
+    /// # Errors
+    /// When the store or the authority fails.
+    pub(crate) async fn claim(&self, pair: &KeyPair) -> Result<SignedClaim, Error> {
+        let issuer = self.house.authority.issuer();
+        let internal = |error: &dyn std::fmt::Display| Error::Internal(error.to_string());
+        let prepared = issuer.prepare_claim(pair, random()?, &random()?, self.now).map_err(|error| internal(&error))?;
+        let serial = *prepared.serial();
+        let recorded = prepared.record_in(self).await?;
+        let certificate = issuer.sign(recorded).map_err(|error| internal(&error))?;
+        Ok(SignedClaim { certificate, serial })
     }
 }
 

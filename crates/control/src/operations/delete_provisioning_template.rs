@@ -44,6 +44,7 @@ impl Operation for DeleteProvisioningTemplate {
         })?;
 
         let mut batch = Batch::new();
+        batch.delete_provisioning_claims(call.scope, &record.name);
         batch.delete_provisioning_template(&record);
         batch.delete_tags(&Arn::provisioning_template(call.scope, name.clone()));
         batch.announce(Event::ProvisioningTemplate { scope: call.scope, template_name: name.clone() });

@@ -43,6 +43,7 @@ operations! {
     create_keys_and_certificate::CreateKeysAndCertificate,
     create_policy::CreatePolicy,
     create_policy_version::CreatePolicyVersion,
+    create_provisioning_claim::CreateProvisioningClaim,
     create_provisioning_template::CreateProvisioningTemplate,
     create_provisioning_template_version::CreateProvisioningTemplateVersion,
     create_role_alias::CreateRoleAlias,

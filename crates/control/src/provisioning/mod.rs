@@ -7,8 +7,12 @@
 mod carry_out;
 mod certificate;
 pub mod failure;
+pub mod fleet;
+mod hook;
+mod ownership;
 mod permit;
+mod room;
 mod thing;
 
-pub(crate) use carry_out::{Order, Provisioned};
+pub(crate) use carry_out::Order;
 pub(crate) use permit::Permit;

@@ -52,6 +52,7 @@ operations!(
     create_keys_and_certificate,
     create_policy,
     create_policy_version,
+    create_provisioning_claim,
     create_provisioning_template,
     create_provisioning_template_version,
     create_role_alias,

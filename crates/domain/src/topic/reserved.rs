@@ -28,9 +28,8 @@ impl Service {
     #[must_use]
     pub const fn is_here(self) -> bool {
         match self {
-            Self::Events => true,
-            Self::FleetProvisioning
-            | Self::Jobs
+            Self::Events | Self::FleetProvisioning => true,
+            Self::Jobs
             | Self::Shadow
             | Self::DeviceDefender
             | Self::FileDelivery

@@ -70,7 +70,9 @@ impl Session {
                 self.discard(&publish, "PublishRetained")
             }
             Ok((authorized, topic)) => {
-                self.route(&authorized, topic, &publish);
+                if !self.provision(&authorized, &topic, &publish) {
+                    self.route(&authorized, topic, &publish);
+                }
                 Ok(())
             }
             Err(No { reason, text }) => {
@@ -199,7 +201,7 @@ impl Session {
     }
 
     /// Answers behind the receipts that are still to come ([MQTT-4.6.0-2]).
-    fn answer_in_line(&mut self, packet_id: PacketId, reason: ReasonCode, text: String) {
+    pub(crate) fn answer_in_line(&mut self, packet_id: PacketId, reason: ReasonCode, text: String) {
         if self.receipts_awaited == 0 {
             return self.answer_publish(packet_id, reason, &text);
         }

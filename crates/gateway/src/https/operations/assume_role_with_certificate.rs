@@ -12,6 +12,7 @@ use gatehouse_store::RoleAliasRecord;
 
 use super::{CREDENTIALS, Call, Operation, Running};
 use crate::https::answer::{Code, Failure, Reply};
+use crate::registry::Holder;
 use crate::report::CredentialReport;
 
 /// The thing that the device says it is.
@@ -93,7 +94,10 @@ async fn named_thing(call: &Call<'_>, certificate_id: CertificateId) -> Outcome<
     let registry = &call.gateway.shared.registry;
     let unavailable = |refusal: Refusal| CredentialError::Failed(refusal.to_string());
     let record = registry.admission(call.scope, certificate_id).await.map_err(unavailable)?;
-    let is_attached = record.is_some_and(|record| record.things.iter().any(|thing| thing.thing_name == name));
+    let is_attached = record.is_some_and(|record| match record.holder {
+        Holder::Device { things, .. } => things.iter().any(|thing| thing.thing_name == name),
+        Holder::Claim(_) => false,
+    });
     if !is_attached {
         return Err(refused());
     }

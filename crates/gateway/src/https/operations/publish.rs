@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gatehouse_broker::{Message, Unavailable};
+use gatehouse_domain::fleet_provisioning::{NEEDS_A_CONNECTION, request};
 use gatehouse_domain::limits;
 use gatehouse_domain::topic::{TopicName, may_publish};
 use gatehouse_mqtt::{MessageProperties, Qos};
@@ -66,6 +67,9 @@ fn permit(call: &mut Call<'_>, input: &Input) -> Result<Authorized<Publish>, Fai
         call.authorization.retain_publish(call.now, &input.topic).map_err(|_| denied("iot:RetainPublish"))?;
     }
     may_publish(&input.topic).map_err(|reserved| Failure::invalid(reserved.to_string()))?;
+    if request(&input.topic).is_some() {
+        return Err(Failure::invalid(NEEDS_A_CONNECTION));
+    }
     if input.retain && input.topic.is_reserved() {
         return Err(Failure::invalid("messages on topics that begin with $ are not retained: publish without retain"));
     }
