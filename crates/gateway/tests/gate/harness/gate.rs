@@ -2,19 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::{Duration, Instant};
 
+use gatehouse_control::call::House;
 use gatehouse_control::credentials::CredentialProvider;
 use gatehouse_control::credentials::built_in::BuiltIn;
 use gatehouse_control::credentials::roles::{Role, Roles};
+use gatehouse_control::functions::Functions;
+use gatehouse_control::key_pairs::KeyPairs;
+use gatehouse_control::page::MarkerKey;
 use gatehouse_domain::certificate::CertificateStatus;
 use gatehouse_domain::domain_configuration::ServerCertificateArn;
 use gatehouse_domain::endpoint::{EndpointName, EndpointType};
 use gatehouse_domain::quotas::Quotas;
 use gatehouse_domain::scope::Scope;
 use gatehouse_gateway::{Gateway, GatewaySettings, Port, RefusalStyle, ServerChains, SniPolicy, Surroundings};
-use gatehouse_pki::authority::ServerChain;
+use gatehouse_pki::authority::{Authority, AuthoritySettings, ServerChain};
 use gatehouse_pki::seal::Sealer;
 use gatehouse_pki::server_bundles::{BundleFiles, ServerBundles};
 use gatehouse_store::AccountRecord;
@@ -25,6 +29,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{ALLOW_ALL, Call, Client, Db, Device, Key, NOW, Registrar, TestClock, home, other};
+
+/// Making RSA keys takes long: all tests share an authority, whose keys are on disk only while it opens.
+static KEYS: LazyLock<(Authority, Sealer)> = LazyLock::new(|| {
+    let dir = tempfile::tempdir().unwrap();
+    let authority = Authority::open(dir.path(), &AuthoritySettings::default(), NOW).unwrap();
+    (authority, Sealer::open_or_make(dir.path(), None).unwrap())
+});
 
 /// How long a test waits for something that must happen.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -63,6 +74,7 @@ impl Default for Setup {
 /// A gate with what surrounds it. Scopes `home()` and `other()` have endpoints, and a policy `all` that allows all.
 pub(crate) struct Gate {
     pub(crate) gateway: Arc<Gateway>,
+    pub(crate) house: Arc<House>,
     pub(crate) bundles: Arc<ServerBundles>,
     pub(crate) clock: Arc<TestClock>,
     /// Seals the secrets of access keys.
@@ -116,20 +128,27 @@ impl Gate {
             quotas: Arc::new(setup.quotas),
             regions: vec![home().region],
         };
-        let keys = tempfile::tempdir().unwrap();
-        let sealer = Sealer::open_or_make(keys.path(), None).unwrap();
+        let (authority, sealer) = tokio::task::spawn_blocking(|| LazyLock::force(&KEYS).clone()).await.unwrap();
         let mut metrics = Registry::default();
         let now: Arc<TestClock> = Arc::clone(&clock);
         let bundles = Arc::new(ServerBundles::open(setup.certificates).unwrap());
         let roles = Roles::from([(ROLE.parse().unwrap(), Role::new(ROLE_POLICY, Some(3_600)).unwrap())]);
-        let built_in = BuiltIn::new(store.clone(), sealer.clone(), Arc::<TestClock>::clone(&clock), roles);
-        let surroundings = Surroundings {
+        let built_in = BuiltIn::new(store.clone(), sealer.clone(), Arc::<TestClock>::clone(&clock), roles.clone());
+        let house = Arc::new(House {
             store,
+            authority,
+            key_pairs: KeyPairs::new(0),
             sealer: sealer.clone(),
+            markers: MarkerKey::new(&[7; 32]),
             clock: now,
-            bundles: Arc::clone(&bundles),
-            credentials: Arc::new(CredentialProvider::BuiltIn(built_in)),
-        };
+            server_certificates: Arc::clone(&bundles),
+            functions: Arc::new(Functions::new(Arc::<TestClock>::clone(&clock))),
+            roles,
+            domain: "localhost".to_owned(),
+            regions: vec![home().region],
+        });
+        let credentials = Arc::new(CredentialProvider::BuiltIn(built_in));
+        let surroundings = Surroundings { house: Arc::clone(&house), credentials };
         let gateway = Gateway::open(settings, surroundings, &server_chains(), &mut metrics).await.unwrap();
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -147,6 +166,7 @@ impl Gate {
         let (mqtt, https, alpn) = (addresses[0], addresses[1], addresses[2]);
         Self {
             gateway,
+            house,
             bundles,
             clock,
             sealer,
