@@ -18,6 +18,10 @@ pub enum Refusal {
     NotRegistered,
     /// The certificate is registered, but not ACTIVE.
     Status(CertificateStatus),
+    /// The certificate was PENDING_ACTIVATION and has just been provisioned: the next connection finds it so.
+    JustProvisioned,
+    /// The certificate is PENDING_ACTIVATION, because its CA's template could not be carried out.
+    ProvisioningFailed,
     /// The certificate's notAfter has passed.
     Expired,
     /// The certificate's notBefore lies in the future.
@@ -68,6 +72,8 @@ impl Refusal {
             Self::Status(CertificateStatus::RegisterInactive) => "register-inactive",
             // Never refused for being ACTIVE; kept total so that no reason lacks a label.
             Self::Status(CertificateStatus::Active) => "active",
+            Self::JustProvisioned => "just-provisioned",
+            Self::ProvisioningFailed => "provisioning-failed",
             Self::Expired => "expired",
             Self::NotYetValid => "not-yet-valid",
             Self::Unreadable => "unreadable",
@@ -97,7 +103,7 @@ impl Refusal {
             }
             Self::NotRegistered | Self::Deleted => "DEVICE_CERTIFICATE_NOT_REGISTERED",
             Self::Status(CertificateStatus::Revoked) => "DEVICE_CERTIFICATE_REVOKED",
-            Self::Status(_) => "DEVICE_CERTIFICATE_INACTIVE",
+            Self::Status(_) | Self::JustProvisioned | Self::ProvisioningFailed => "DEVICE_CERTIFICATE_INACTIVE",
             Self::Expired => "DEVICE_CERTIFICATE_EXPIRED",
             Self::NotYetValid => "DEVICE_CERTIFICATE_NOT_YET_VALID",
             Self::Unreadable | Self::NotSigned | Self::Signature | Self::AccessKey => "NOT_AUTHENTICATED",
@@ -147,6 +153,11 @@ impl fmt::Display for Refusal {
                 "the certificate is PENDING_ACTIVATION: UpdateCertificate --new-status ACTIVE switches it on"
             }
             Self::Status(status) => return write!(f, "the certificate is {status}"),
+            Self::JustProvisioned => "the certificate has just been registered and provisioned: connect again",
+            Self::ProvisioningFailed => {
+                "the certificate is registered, and could not be provisioned: gatehouse explain tells why; connect again to \
+                 try again"
+            }
             Self::Expired => "the certificate has expired",
             Self::NotYetValid => "the certificate is not valid yet",
             Self::Unreadable => "the certificate presented cannot be read as X.509",
@@ -186,6 +197,8 @@ mod tests {
             Refusal::SniUnknown,
             Refusal::SniOnly,
             Refusal::NotRegistered,
+            Refusal::JustProvisioned,
+            Refusal::ProvisioningFailed,
             Refusal::Expired,
             Refusal::NotYetValid,
             Refusal::Unreadable,

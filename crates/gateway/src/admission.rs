@@ -74,6 +74,8 @@ pub(crate) struct Admitted {
 /// Turned away, with what is known for the report.
 pub(crate) struct TurnedAway {
     pub(crate) refusal: Refusal,
+    /// What there is to say beyond the refusal.
+    pub(crate) details: Option<String>,
     pub(crate) principal: Option<Principal>,
     pub(crate) scope: Option<Scope>,
     /// Whether the ClientHello named an endpoint of that scope.
@@ -83,7 +85,7 @@ pub(crate) struct TurnedAway {
 impl TurnedAway {
     /// Somebody of whom nothing is proven.
     pub(crate) const fn stranger(refusal: Refusal) -> Self {
-        Self { refusal, principal: None, scope: None, is_named: false }
+        Self { refusal, details: None, principal: None, scope: None, is_named: false }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::Gateway;
 use crate::admission::{Admitted, TurnedAway};
 use crate::authorization::{Authorization, Connecting};
 use crate::connect::{Arriving, NamedClient, NoConnect, client_id, with_assigned_id};
+use crate::just_in_time::Attempt;
 use crate::lifecycle::{ConnectFailed, Lifecycle};
 use crate::report::Report;
 use crate::session::{Session, SessionPace};
@@ -75,8 +76,10 @@ impl Gateway {
         match admission {
             Err(mut turned_away) => {
                 if let (Some(scope), true) = (turned_away.scope, turned_away.is_named) {
-                    turned_away.refusal =
-                        self.just_in_time.connect_attempted(scope, presented, turned_away.refusal).await;
+                    let attempt =
+                        Attempt { scope, client_id: connect.client_id.as_str(), refusal: turned_away.refusal };
+                    (turned_away.refusal, turned_away.details) =
+                        self.just_in_time.connect_attempted(attempt, presented).await;
                 }
                 self.turn_away(arriving, &connect, &turned_away, &known).await;
                 None
@@ -301,6 +304,7 @@ impl Gateway {
     pub(crate) fn file(&self, turned_away: &TurnedAway, client_id: Option<&str>, known: &Known) {
         let report = Report {
             refusal: turned_away.refusal,
+            details: turned_away.details.as_deref(),
             principal: turned_away.principal.as_ref(),
             scope: turned_away.scope,
             client_id,

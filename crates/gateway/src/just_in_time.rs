@@ -1,27 +1,34 @@
-//! Step 4a: just-in-time registration. A device with an unknown certificate has sent CONNECT at a named endpoint; when an
-//! ACTIVE, auto-registering CA of the scope has signed the certificate, it is registered as PENDING_ACTIVATION, and the
-//! event that an operator waits for is published: now, and at each further CONNECT while it is pending. The connection
-//! ends in either case. A mere handshake registers nothing.
+//! Step 4a: just-in-time registration and provisioning. A device with an unknown certificate has sent CONNECT at a named
+//! endpoint; when an ACTIVE, auto-registering CA of the scope has signed the certificate, it is registered as
+//! PENDING_ACTIVATION, and the event that an operator waits for is published: now, and at each further CONNECT while it is
+//! pending. When the CA has a provisioning template, that is carried out as well: now, and again at each further CONNECT
+//! until it succeeds. The connection ends in either case. A mere handshake registers nothing.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use gatehouse_broker::{Broker, Message};
+use gatehouse_control::call::House;
+use gatehouse_control::provisioning::just_in_time::JustInTimeProvisioning;
 use gatehouse_control::random::uuid;
 use gatehouse_domain::admission::Registration;
 use gatehouse_domain::ca::{AutoRegistered, FirstContact, auto_register};
 use gatehouse_domain::certificate::{CertificateId, CertificateStatus};
 use gatehouse_domain::event::Event;
+use gatehouse_domain::fleet_provisioning::FleetError;
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::{Clock, Timestamp};
 use gatehouse_domain::topic::TopicName;
 use gatehouse_mqtt::{MessageProperties, Qos};
 use gatehouse_pki::ca::CaCertificate;
+use gatehouse_pki::certificate::Certificate;
 use gatehouse_pki::chain::PresentedChain;
 use gatehouse_store::{Batch, CaCertificateRecord, CertificateRecord, Store};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
+
+use crate::metrics::Metrics;
 
 /// Signatures verified at once on behalf of strangers; a DSA signature takes tens of milliseconds.
 const VERIFIED_AT_ONCE: usize = 2;
@@ -31,40 +38,112 @@ pub(crate) struct JustInTime {
     store: Store,
     broker: Broker,
     clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    provisioning: JustInTimeProvisioning,
     verifying: Semaphore,
 }
 
+/// A device's attempt to connect that was turned away.
+#[derive(Clone, Copy)]
+pub(crate) struct Attempt<'a> {
+    pub(crate) scope: Scope,
+    pub(crate) client_id: &'a str,
+    pub(crate) refusal: Refusal,
+}
+
+/// A certificate that waits, and the CA that vouches for it.
+struct Waiting {
+    status: CertificateStatus,
+    /// `None` when the CA would not register it today, or somebody else was at it.
+    ca: Option<Box<CaCertificateRecord>>,
+}
+
 impl JustInTime {
-    pub(crate) fn new(store: Store, broker: Broker, clock: Arc<dyn Clock>) -> Self {
-        Self { store, broker, clock, verifying: Semaphore::new(VERIFIED_AT_ONCE) }
+    pub(crate) fn new(house: &Arc<House>, broker: Broker, metrics: Arc<Metrics>) -> Self {
+        Self {
+            store: house.store.clone(),
+            broker,
+            clock: Arc::clone(&house.clock),
+            metrics,
+            provisioning: JustInTimeProvisioning::new(Arc::clone(house)),
+            verifying: Semaphore::new(VERIFIED_AT_ONCE),
+        }
     }
 
-    /// A device that was turned away at a named endpoint of `scope` with `refusal` has sent CONNECT. Answers the refusal
-    /// that stands now.
-    pub(crate) async fn connect_attempted(&self, scope: Scope, presented: Vec<Vec<u8>>, refusal: Refusal) -> Refusal {
-        let Ok(chain) = PresentedChain::from_der(presented.iter().map(Vec::as_slice)) else { return refusal };
+    /// A device that was turned away at a named endpoint has sent CONNECT. Answers the refusal that stands now, and what
+    /// there is to say beyond it.
+    pub(crate) async fn connect_attempted(
+        &self,
+        attempt: Attempt<'_>,
+        presented: Vec<Vec<u8>>,
+    ) -> (Refusal, Option<String>) {
+        let Attempt { scope, refusal, .. } = attempt;
+        let Ok(chain) = PresentedChain::from_der(presented.iter().map(Vec::as_slice)) else { return (refusal, None) };
+        let certificate = chain.device().clone();
         let outcome = match refusal {
             Refusal::NotRegistered => self.register(scope, chain).await,
-            Refusal::Status(CertificateStatus::PendingActivation) => {
-                self.announce_again(scope, chain.device().id()).await.map(|()| None)
-            }
-            _ => return refusal,
+            Refusal::Status(CertificateStatus::PendingActivation) => self.announce_again(scope, certificate.id()).await,
+            _ => return (refusal, None),
         };
         match outcome {
-            Ok(status) => status.map_or(refusal, Refusal::Status),
+            Ok(None) => (refusal, None),
+            Ok(Some(Waiting { status, ca: None })) => (Refusal::Status(status), None),
+            Ok(Some(Waiting { status, ca: Some(ca) })) => {
+                let provisioned = self.provision(&ca, &certificate, attempt).await;
+                provisioned.unwrap_or((Refusal::Status(status), None))
+            }
             Err(error) => {
                 tracing::error!(%error, %scope, "just-in-time registration failed");
-                Refusal::RegistryUnavailable
+                (Refusal::RegistryUnavailable, None)
             }
         }
     }
 
-    /// Registers the device's certificate if a CA vouches for it; answers the status it has then.
-    async fn register(
+    /// Provisions the device by its CA's template; `None` when the CA has none.
+    async fn provision(
         &self,
-        scope: Scope,
-        chain: PresentedChain,
-    ) -> Result<Option<CertificateStatus>, gatehouse_store::Error> {
+        ca: &CaCertificateRecord,
+        certificate: &Certificate,
+        attempt: Attempt<'_>,
+    ) -> Option<(Refusal, Option<String>)> {
+        const OPERATION: &str = "ProvisionDevice";
+        let (scope, certificate_id) = (attempt.scope, certificate.id());
+        let outcome = self.provisioning.provision(ca, certificate, attempt.client_id).await?;
+        let failure = match outcome {
+            Ok(()) => {
+                self.metrics.provisioned(OPERATION, "Accepted");
+                tracing::info!(event_type = OPERATION, status = "Success", %scope, %certificate_id, "provisioned just in time");
+                return Some((Refusal::JustProvisioned, None));
+            }
+            Err(failure) => failure,
+        };
+        // The same device on another connection may have been faster.
+        let record = self.store.certificate(scope, certificate_id).await.ok().flatten();
+        match record.map(|record| record.status) {
+            Some(CertificateStatus::Active) => return Some((Refusal::JustProvisioned, None)),
+            Some(CertificateStatus::PendingActivation) | None => {}
+            Some(status) => return Some((Refusal::Status(status), None)),
+        }
+        self.metrics.provisioned(OPERATION, failure.kind.as_str());
+        tracing::warn!(
+            event_type = OPERATION,
+            status = "Failure",
+            reason = failure.kind.as_str(),
+            details = %failure.message,
+            %scope,
+            %certificate_id,
+            "not provisioned just in time"
+        );
+        let refusal = match failure.kind {
+            FleetError::ServiceUnavailable | FleetError::InternalError => Refusal::RegistryUnavailable,
+            FleetError::Throttling => Refusal::Throttled,
+            _ => Refusal::ProvisioningFailed,
+        };
+        Some((refusal, Some(failure.message)))
+    }
+
+    /// Registers the device's certificate if a CA vouches for it.
+    async fn register(&self, scope: Scope, chain: PresentedChain) -> Result<Option<Waiting>, gatehouse_store::Error> {
         let now = self.clock.now();
         let candidates = self.store.ca_certificates_by_subject(scope, chain.device().issuer_sha256()).await?;
         if candidates.is_empty() {
@@ -107,14 +186,17 @@ impl JustInTime {
                     %scope, %certificate_id, ca_certificate_id = %ca.certificate_id, "certificate registered just in time"
                 );
                 self.publish(scope, certificate_id, ca.certificate_id, None);
-                Ok(Some(status))
+                Ok(Some(Waiting { status, ca: Some(Box::new(ca)) }))
             }
             // Somebody else was first: the same device on another connection, or the certificate belongs to another
             // account in DEFAULT mode.
             Err(gatehouse_store::Error::Conflict) => {
-                self.announce_again(scope, certificate_id).await?;
+                if let Some(waiting) = self.announce_again(scope, certificate_id).await? {
+                    return Ok(Some(waiting));
+                }
                 let record = self.store.certificate(scope, certificate_id).await?;
-                Ok(record.map(|record| record.status).filter(|status| *status != CertificateStatus::Active))
+                let status = record.map(|record| record.status).filter(|status| *status != CertificateStatus::Active);
+                Ok(status.map(|status| Waiting { status, ca: None }))
             }
             Err(error) => Err(error),
         }
@@ -147,18 +229,20 @@ impl JustInTime {
         .ok()?
     }
 
-    async fn announce_again(&self, scope: Scope, id: CertificateId) -> Result<(), gatehouse_store::Error> {
-        let Some(record) = self.store.certificate(scope, id).await? else { return Ok(()) };
-        let (CertificateStatus::PendingActivation, Some(ca_id)) = (record.status, record.ca_certificate_id) else {
-            return Ok(());
+    /// Tells the event again, as long as the certificate waits and its CA would register it today.
+    async fn announce_again(&self, scope: Scope, id: CertificateId) -> Result<Option<Waiting>, gatehouse_store::Error> {
+        let Some(record) = self.store.certificate(scope, id).await? else { return Ok(None) };
+        let (status @ CertificateStatus::PendingActivation, Some(ca_id)) = (record.status, record.ca_certificate_id)
+        else {
+            return Ok(None);
         };
-        // Only as long as the CA would register the certificate today.
-        let Some(ca) = self.store.ca_certificate(scope, ca_id).await? else { return Ok(()) };
+        let Some(ca) = self.store.ca_certificate(scope, ca_id).await? else { return Ok(None) };
         let contact = FirstContact { endpoint_named: true, not_before: record.not_before, not_after: record.not_after };
-        if auto_register(&ca.issuer(), &contact, self.clock.now()).is_ok() {
-            self.publish(scope, id, ca_id, Some(record.created_at));
+        if auto_register(&ca.issuer(), &contact, self.clock.now()).is_err() {
+            return Ok(None);
         }
-        Ok(())
+        self.publish(scope, id, ca_id, Some(record.created_at));
+        Ok(Some(Waiting { status, ca: Some(Box::new(ca)) }))
     }
 
     /// The event of developer guide, "Just-in-time registration". The registration's time is null in the first one and

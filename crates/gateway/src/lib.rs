@@ -203,7 +203,7 @@ impl Gateway {
         let ids: gatehouse_broker::Random = Box::new(|| random().ok());
         let broker =
             Broker::open(Arc::new(store.clone()), Arc::clone(&clock), ids, Arc::clone(&settings.quotas)).await?;
-        let just_in_time = JustInTime::new(store.clone(), broker.clone(), Arc::clone(&clock));
+        let just_in_time = JustInTime::new(&house, broker.clone(), Arc::clone(&metrics));
         let verifier = Verifier::new(
             store.clone(),
             house.sealer.clone(),

@@ -129,7 +129,13 @@ impl Identity {
 
     /// The peer turned away after all.
     pub(crate) fn turned_away(&self, refusal: Refusal) -> TurnedAway {
-        TurnedAway { refusal, principal: Some(self.principal()), scope: Some(self.scope()), is_named: self.is_named() }
+        TurnedAway {
+            refusal,
+            details: None,
+            principal: Some(self.principal()),
+            scope: Some(self.scope()),
+            is_named: self.is_named(),
+        }
     }
 }
 

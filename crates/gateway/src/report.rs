@@ -21,6 +21,8 @@ use crate::refusal_log::RefusalLog;
 /// A device that was turned away, as the log tells it.
 pub(crate) struct Report<'a> {
     pub(crate) refusal: Refusal,
+    /// What there is to say beyond the refusal.
+    pub(crate) details: Option<&'a str>,
     pub(crate) principal: Option<&'a Principal>,
     pub(crate) scope: Option<Scope>,
     pub(crate) client_id: Option<&'a str>,
@@ -50,6 +52,7 @@ impl Reporter {
                 certificate_id,
                 at: now,
                 reason: report.refusal.label().to_owned(),
+                details: report.details.map(str::to_owned),
                 scope: report.scope,
                 client_id: report.client_id.map(clipped),
                 source_ip: report.peer.ip().to_string(),
@@ -63,6 +66,7 @@ impl Reporter {
             reason = report.refusal.label(),
             aws_reason = report.refusal.aws_reason(),
             details = %report.refusal,
+            cause = report.details.unwrap_or("-"),
             certificate_id = text(certificate_id.map(|id| id.to_string())),
             access_key_id = text(report.principal.and_then(Principal::access_key_id).map(clipped)),
             account = text(report.scope.map(|scope| scope.account.to_string())),

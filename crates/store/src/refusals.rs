@@ -25,6 +25,8 @@ pub struct RefusalRecord {
     pub at: Timestamp,
     /// Why: the refusal's label.
     pub reason: String,
+    /// What there is to say beyond the reason.
+    pub details: Option<String>,
     /// The scope that it wanted to enter, as far as that was known.
     pub scope: Option<Scope>,
     /// The client id, as far as it got.
@@ -43,6 +45,7 @@ fn read(row: Row) -> Result<RefusalRecord, Error> {
         certificate_id: columns.certificate_id("certificate_id")?,
         at: columns.time("at")?,
         reason: columns.text("reason")?,
+        details: columns.optional_text("details")?,
         scope: match (columns.optional_parsed("account")?, columns.optional_parsed("region")?) {
             (Some(account), Some(region)) => Some(Scope::new(account, region)),
             _ => None,
@@ -60,8 +63,8 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`] or [`Error::Corrupt`].
     pub async fn refusals(&self, certificate_id: CertificateId, limit: u32) -> Result<Vec<RefusalRecord>, Error> {
-        let sql = "SELECT certificate_id, at, reason, account, region, client_id, source_ip, source_port, sni \
-                   FROM refusals WHERE certificate_id = $1 ORDER BY at DESC, refusal DESC LIMIT $2";
+        let sql = "SELECT certificate_id, at, reason, details, account, region, client_id, source_ip, source_port, \
+                   sni FROM refusals WHERE certificate_id = $1 ORDER BY at DESC, refusal DESC LIMIT $2";
         self.list(sql, &params![certificate_id, limit], read).await
     }
 
@@ -113,8 +116,8 @@ impl Batch {
     fn insert_refusal(&mut self, refusal: &RefusalRecord) {
         self.write(
             1,
-            "INSERT INTO refusals (certificate_id, at, reason, account, region, client_id, source_ip, source_port, sni) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO refusals (certificate_id, at, reason, account, region, client_id, source_ip, source_port, sni, \
+             details) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             params![
                 refusal.certificate_id,
                 refusal.at,
@@ -125,6 +128,7 @@ impl Batch {
                 kept(&refusal.source_ip),
                 refusal.source_port,
                 refusal.sni.as_deref().map(kept),
+                refusal.details.as_deref().map(kept),
             ],
         );
     }

@@ -9,6 +9,7 @@ mod certificate;
 pub mod failure;
 pub mod fleet;
 mod hook;
+pub mod just_in_time;
 mod ownership;
 mod permit;
 mod room;

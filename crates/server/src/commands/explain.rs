@@ -81,6 +81,8 @@ struct Place {
 struct Refused {
     at: String,
     reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<String>,
     account: Option<AccountId>,
     client_id: Option<String>,
     source: String,
@@ -202,6 +204,9 @@ fn tell(explanation: &Explanation) {
         // The stranger's own words: no line breaks, nothing that a terminal obeys.
         let client_id = refused.client_id.as_deref().unwrap_or("-").escape_debug();
         say(format!("  {}  {}  from {} as {client_id}", refused.at, refused.reason, refused.source));
+        if let Some(details) = &refused.details {
+            say(format!("      {}", details.escape_debug()));
+        }
     }
 }
 
@@ -214,6 +219,7 @@ impl From<RefusalRecord> for Refused {
         Self {
             at: record.at.to_string(),
             reason: record.reason,
+            details: record.details,
             account: record.scope.map(|scope| scope.account),
             client_id: record.client_id,
             source,

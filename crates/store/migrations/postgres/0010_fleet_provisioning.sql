@@ -1,4 +1,4 @@
--- Fleet provisioning: certificates that are nobody's yet, and claims.
+-- Fleet provisioning: certificates that are nobody's yet, and claims. Refusals that say more.
 
 CREATE TABLE unclaimed_certificates (
     certificate_id BYTEA NOT NULL,
@@ -19,3 +19,6 @@ CREATE TABLE provisioning_claims (
     PRIMARY KEY (certificate_id, account, region)
 );
 CREATE INDEX provisioning_claims_by_end ON provisioning_claims (not_after);
+
+-- What there is to say of a refusal beyond its reason.
+ALTER TABLE refusals ADD COLUMN details TEXT COLLATE "C";

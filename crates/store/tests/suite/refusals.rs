@@ -21,6 +21,7 @@ fn refusal(certificate: u32, at: i64) -> RefusalRecord {
         certificate_id: id(certificate),
         at: NOW.plus_millis(at),
         reason: "not-registered".into(),
+        details: Some("it is so".into()),
         scope: Some(scope()),
         client_id: Some("device ü".into()),
         source_ip: "2001:db8::1".into(),
@@ -36,7 +37,8 @@ async fn times(db: &Db, certificate: u32) -> Vec<i64> {
 
 async fn refusals_are_read_newest_first(db: Db) {
     db.store.record_refusals(vec![]).await.unwrap();
-    let bare = RefusalRecord { scope: None, client_id: None, sni: None, source_port: 0, ..refusal(1, 2) };
+    let bare =
+        RefusalRecord { details: None, scope: None, client_id: None, sni: None, source_port: 0, ..refusal(1, 2) };
     let same_time = RefusalRecord { reason: "expired".into(), ..refusal(1, 2) };
     db.store.record_refusals(vec![refusal(1, 3), refusal(2, 9), bare.clone(), same_time.clone()]).await.unwrap();
     db.store.record_refusals(vec![refusal(1, 1)]).await.unwrap();
@@ -98,6 +100,7 @@ async fn what_strangers_send_is_cut_short(db: Db) {
         client_id: Some(format!("\0{}", "ü".repeat(100_000))),
         sni: Some("x".repeat(100_000)),
         reason: "r".repeat(100_000),
+        details: Some("d".repeat(100_000)),
         source_ip: "\0".into(),
         ..refusal(1, 0)
     };
@@ -105,6 +108,7 @@ async fn what_strangers_send_is_cut_short(db: Db) {
     let found = db.store.refusals(id(1), 1).await.unwrap().remove(0);
     assert_eq!(found.client_id, Some(format!("\u{fffd}{}", "ü".repeat(299))));
     assert_eq!((found.sni, found.reason), (Some("x".repeat(300)), "r".repeat(300)));
+    assert_eq!(found.details, Some("d".repeat(300)));
     assert_eq!(found.source_ip, "\u{fffd}");
 }
 
