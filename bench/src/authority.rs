@@ -33,10 +33,14 @@ impl Authority {
         Ok(Self { issuer, certificate })
     }
 
-    /// A device certificate of this authority, with a new key.
+    /// A device certificate of this authority, with a new key and a name that no other of this run has.
     pub(crate) fn sign(&self) -> Outcome<(rcgen::Certificate, KeyPair)> {
+        static SIGNED: AtomicU32 = AtomicU32::new(0);
         let key = KeyPair::generate()?;
-        Ok((fleet::wish()?.signed_by(&key, &self.issuer)?, key))
+        let mut wish = fleet::wish()?;
+        let name = format!("device-{}", SIGNED.fetch_add(1, Ordering::Relaxed));
+        wish.distinguished_name.push(DnType::CommonName, name);
+        Ok((wish.signed_by(&key, &self.issuer)?, key))
     }
 
     /// A certificate for a server on this machine, and its key, both in PEM.

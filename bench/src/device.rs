@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
-use gatehouse_mqtt::packet::{Connect, Subscribe, Subscription};
-use gatehouse_mqtt::{Decoder, Packet, PacketId, Qos, ReasonCode, Utf8Bytes, Version, encode};
+use bytes::{Bytes, BytesMut};
+use gatehouse_mqtt::packet::{Connect, Publish, Subscribe, Subscription};
+use gatehouse_mqtt::{
+    Decoder, Delivery, MessageProperties, Packet, PacketId, Qos, ReasonCode, Utf8Bytes, Version, encode,
+};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -81,6 +83,25 @@ impl Device {
         match timeout(PATIENCE, self.receive()).await?? {
             Some(Packet::SubAck(ack)) if !ack.reasons.iter().any(|reason| reason.is_refusal()) => Ok(()),
             other => Err(format!("a subscription was answered with {other:?}").into()),
+        }
+    }
+
+    /// Publishes a request of the service's at QoS 0, and waits for its answer.
+    pub(crate) async fn ask_service(&mut self, topic: &str, request: &serde_json::Value) -> Outcome<serde_json::Value> {
+        let publish = Publish {
+            dup: false,
+            delivery: Delivery::AtMostOnce,
+            retain: false,
+            topic: Utf8Bytes::try_from(topic)?,
+            topic_alias: None,
+            subscription_identifiers: Vec::new(),
+            properties: MessageProperties::NONE,
+            payload: Bytes::from(request.to_string()),
+        };
+        self.send(&Packet::Publish(publish)).await?;
+        match timeout(PATIENCE, self.receive()).await?? {
+            Some(Packet::Publish(answer)) => Ok(serde_json::from_slice(&answer.payload)?),
+            other => Err(format!("a request was answered with {other:?}").into()),
         }
     }
 

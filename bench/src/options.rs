@@ -17,6 +17,8 @@ pub(crate) enum Mode {
     Revoke,
     /// Devices a second that are registered as they first connect
     Jitr,
+    /// Devices a second that are provisioned, and how long another waits meanwhile
+    Provision,
     /// Rates of control calls
     Api,
     /// Server CPU per message, against Mosquitto
@@ -78,7 +80,7 @@ pub(crate) struct Options {
     /// Repetitions of what is compared; the servers take turns
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) rounds: u32,
-    /// Connections of a round [default: admission 4000, idle 10000, storm, revoke, fan-out and fan-in 1000, jitr 3000]
+    /// Connections of a round [default: admission 4000, idle 10000, storm, revoke, fan-out and fan-in 1000, jitr 3000, provision 2000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200_000))]
     pub(crate) connections: Option<u32>,
     /// Messages of each publisher; with offline, of all together [default: messages 50000, fan-out and fan-in 200,

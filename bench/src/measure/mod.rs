@@ -10,6 +10,7 @@ mod idle;
 mod just_in_time;
 mod messages;
 mod offline;
+mod provision;
 mod revoke;
 mod start;
 mod storm;
@@ -48,6 +49,9 @@ pub(crate) async fn all(options: &Options, figures: &mut Figures) -> Outcome {
     }
     if options.wants(Mode::Jitr) {
         just_in_time::measure(&bench, figures).await?;
+    }
+    if options.wants(Mode::Provision) {
+        provision::measure(&bench, figures).await?;
     }
     if options.wants(Mode::Api) {
         api::measure(&bench, figures).await?;
