@@ -1,5 +1,5 @@
 //! Provisioning: devices that become part of the fleet by themselves, durably, a second; and how long another device
-//! waits to be let in meanwhile.
+//! waits to be let in while they come at a steady rate, which leaves the machine's cores room for it and for the clients.
 //!
 //! Just in time, a device's first connection provisions it by the template of its CA: thing, policy, attachments, ACTIVE.
 //! In fleet provisioning, a connection with a claim asks for a certificate for a P-256 request, and registers a thing with
@@ -27,6 +27,8 @@ use crate::{Failure, Outcome, process};
 const DEVICES: u32 = 2_000;
 /// Devices that are on their way at the same time.
 const CALLERS: usize = 32;
+/// Devices a second that come while another looks on: thirty times what AWS allows.
+const STEADY: u32 = 300;
 /// Between two connections of the device that looks on.
 const LOOKS_EVERY: Duration = Duration::from_millis(10);
 /// Its connections while nothing else happens.
@@ -49,21 +51,40 @@ pub(super) async fn measure(bench: &Bench<'_>, figures: &mut Figures) -> Outcome
 
         let (mut just_in_time, mut by_claim) = (Way::default(), Way::default());
         for round in 0..bench.options.rounds {
-            // No key is made while the clock runs.
-            let signed = fleet::make_signed(devices, &authority, &data.path, bench.options.key_exchange)?;
-            let looking = look(server.mqtt, watcher.clone());
-            just_in_time.count(&server, devices, first_contacts(&server, signed.into())).await?;
-            just_in_time.waited(looking.stop().await?);
-            let requests = (0..devices).map(|_| fleet::request()).collect::<Outcome<Vec<_>>>()?;
-            let looking = look(server.mqtt, watcher.clone());
-            by_claim.count(&server, devices, by_claims(&server, claims, requests, round)).await?;
-            by_claim.waited(looking.stop().await?);
+            for pace in [Pace::Full, Pace::Steady] {
+                // No key is made while the clock runs.
+                let signed = fleet::make_signed(devices, &authority, &data.path, bench.options.key_exchange)?;
+                let storm = first_contacts(&server, signed.into(), pace);
+                just_in_time.count(&server, watcher, devices, pace, storm).await?;
+                let requests = (0..devices).map(|_| fleet::request()).collect::<Outcome<Vec<_>>>()?;
+                let storm = by_claims(&server, claims, requests, format!("bench-{round}-{pace:?}"), pace);
+                by_claim.count(&server, watcher, devices, pace, storm).await?;
+            }
         }
         server.stop().await?;
         just_in_time.tell(figures, "just in time", registered, &quiet);
         by_claim.tell(figures, "by claim and CSR", registered, &quiet);
     }
     Ok(())
+}
+
+/// How devices come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// As fast as they are served.
+    Full,
+    /// [`STEADY`] a second.
+    Steady,
+}
+
+impl Pace {
+    /// Waits until it is the turn of device `number` of those that began to come at `began`.
+    async fn turn(self, began: Instant, number: usize) {
+        if self == Self::Steady {
+            let due = Duration::from_secs_f64(number as f64 / f64::from(STEADY));
+            tokio::time::sleep_until((began + due).into()).await;
+        }
+    }
 }
 
 /// One way into the fleet, over all rounds.
@@ -83,19 +104,23 @@ impl Way {
     async fn count(
         &mut self,
         server: &Server,
+        watcher: &Identity,
         devices: usize,
+        pace: Pace,
         storm: impl Future<Output = Outcome<Duration>>,
     ) -> Outcome {
+        if pace == Pace::Steady {
+            let looking = look(server.mqtt, watcher.clone());
+            storm.await?;
+            looking.stop().await?.into_iter().for_each(|milliseconds| self.looks.push(milliseconds));
+            return Ok(());
+        }
         let before = process::cpu(server.pid)?;
         let took = storm.await?;
         let spent = process::cpu(server.pid)?.saturating_sub(before);
         self.rates.push(devices as f64 / took.as_secs_f64());
         self.cpu.push(spent.as_secs_f64() * 1e6 / devices as f64);
         Ok(())
-    }
-
-    fn waited(&mut self, looks: Vec<f64>) {
-        looks.into_iter().for_each(|milliseconds| self.looks.push(milliseconds));
     }
 
     fn tell(&self, figures: &mut Figures, way: &str, registered: u64, quiet: &Rounds) {
@@ -111,7 +136,7 @@ impl Way {
         figures.add(figure(format!("devices {way}, median"), "/s", self.rates.median(), rate));
         figures.add(figure(format!("CPU per device {way}, median"), "µs", self.cpu.median(), None));
         let (loud, quiet) = (self.looks.percentile(99), quiet.percentile(99));
-        figures.add(figure(format!("another's connect meanwhile ({way}), p99"), "ms", loud, None));
+        figures.add(figure(format!("another's connect at {STEADY} a second {way}, p99"), "ms", loud, None));
         let ratio = Some(Reach::AtMost(2.0));
         figures.add(figure(
             format!("… against {quiet:.1} ms when it is quiet"),
@@ -173,13 +198,14 @@ fn template(parameter: &str) -> String {
 }
 
 /// Lets every device of `fleet` come once.
-async fn first_contacts(server: &Server, fleet: Arc<[Identity]>) -> Outcome<Duration> {
+async fn first_contacts(server: &Server, fleet: Arc<[Identity]>, pace: Pace) -> Outcome<Duration> {
     let began = Instant::now();
     let mut tasks = JoinSet::new();
     for caller in 0..CALLERS {
         let (fleet, address) = (Arc::clone(&fleet), server.mqtt);
         tasks.spawn(async move {
-            for identity in fleet.iter().skip(caller).step_by(CALLERS) {
+            for (number, identity) in fleet.iter().enumerate().skip(caller).step_by(CALLERS) {
+                pace.turn(began, number).await;
                 device::be_refused(address, identity, "first").await?;
             }
             Ok::<_, Failure>(())
@@ -192,7 +218,13 @@ async fn first_contacts(server: &Server, fleet: Arc<[Identity]>) -> Outcome<Dura
 }
 
 /// Provisions a device for every request, over one connection for each claim.
-async fn by_claims(server: &Server, claims: &[Identity], requests: Vec<String>, round: u32) -> Outcome<Duration> {
+async fn by_claims(
+    server: &Server,
+    claims: &[Identity],
+    requests: Vec<String>,
+    name: String,
+    pace: Pace,
+) -> Outcome<Duration> {
     let mut connected = Vec::new();
     for (number, claim) in claims.iter().enumerate() {
         connected.push(Device::connect(server.mqtt, claim, &format!("claim-{number}"), Sessions::Clean).await?);
@@ -201,15 +233,16 @@ async fn by_claims(server: &Server, claims: &[Identity], requests: Vec<String>, 
     let (began, callers) = (Instant::now(), connected.len());
     let mut tasks = JoinSet::new();
     for (caller, mut device) in connected.into_iter().enumerate() {
-        let requests = Arc::clone(&requests);
+        let (requests, name) = (Arc::clone(&requests), name.clone());
         tasks.spawn(async move {
             for (number, csr) in requests.iter().enumerate().skip(caller).step_by(callers) {
+                pace.turn(began, number).await;
                 let asked = json!({ "certificateSigningRequest": csr });
                 let made = device.ask_service("$aws/certificates/create-from-csr/json", &asked).await?;
                 let token = made.get("certificateOwnershipToken").ok_or_else(|| format!("no token: {made}"))?;
                 let registered = json!({
                     "certificateOwnershipToken": token,
-                    "parameters": { "SerialNumber": format!("bench-{round}-{number}") },
+                    "parameters": { "SerialNumber": format!("{name}-{number}") },
                 });
                 let thing = device.ask_service("$aws/provisioning-templates/bench/provision/json", &registered).await?;
                 thing.get("thingName").ok_or_else(|| format!("no thing: {thing}"))?;
