@@ -82,7 +82,6 @@ struct KeyStanding {
 }
 
 /// What permissions are loaded from.
-#[expect(clippy::large_enum_variant, reason = "nearly all are the large variant, and none lives long")]
 pub(crate) enum Rights {
     /// A device's certificate and its record.
     Certificate {

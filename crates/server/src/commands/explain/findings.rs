@@ -15,9 +15,10 @@ use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::thing::{Attachment, associated};
 use gatehouse_domain::time::Timestamp;
+use gatehouse_domain::validity;
 use gatehouse_pki::ca::CaCertificate;
 use gatehouse_pki::chain::signers;
-use gatehouse_store::{AdmissionRecord, ThingAttachment};
+use gatehouse_store::{AdmissionRecord, ProvisioningClaimRecord, ThingAttachment};
 use serde::Serialize;
 
 use super::Subject;
@@ -55,8 +56,19 @@ impl Finding {
 pub(super) async fn find(opened: &Opened, subject: &Subject, scope: Scope) -> Result<Vec<Finding>, Failure> {
     let now = opened.clock.now();
     let record = opened.store.admission(scope, subject.id).await?;
-    let registration = record.as_ref().map(|record| record.certificate.registration());
     let mut findings = Vec::new();
+    if record.is_none()
+        && let Some(claim) = opened.store.provisioning_claim(scope, subject.id).await?
+    {
+        return Ok(claimed(&claim, now));
+    }
+    let registration = record.as_ref().map(|record| record.certificate.registration());
+    if let Some(unclaimed) = opened.store.unclaimed_certificate(scope, subject.id).await? {
+        findings.push(Finding::note(format!(
+            "it was made in fleet provisioning, and is removed at {} unless a thing is registered with it",
+            unclaimed.expires_at
+        )));
+    }
     for refusal in obstacles(registration.as_ref(), true, now) {
         let command = mending(refusal, subject, scope);
         let mut finding = Finding::obstacle(refusal, command);
@@ -82,6 +94,23 @@ pub(super) async fn find(opened: &Opened, subject: &Subject, scope: Scope) -> Re
         Some(record) => policies(opened, subject, scope, now, record, &mut findings).await?,
     }
     Ok(findings)
+}
+
+/// A claim has no record, no policies and no things: it may provision, while it lives.
+fn claimed(claim: &ProvisioningClaimRecord, now: Timestamp) -> Vec<Finding> {
+    let mut findings = vec![Finding::note(format!(
+        "it is a claim on the provisioning template {}, good until {}: it may ask for certificates and register things by \
+         that template, and nothing else",
+        claim.template_name, claim.not_after
+    ))];
+    if validity::is_over(claim.not_after, now) {
+        let command = format!(
+            "aws iot create-provisioning-claim --region {} --template-name {}",
+            claim.scope.region, claim.template_name
+        );
+        findings.push(Finding::obstacle(Refusal::Expired, Some(command)));
+    }
+    findings
 }
 
 fn mending(refusal: Refusal, subject: &Subject, scope: Scope) -> Option<String> {
