@@ -17,6 +17,7 @@ pub mod disconnect;
 pub mod domain_configuration;
 pub mod endpoint;
 pub mod event;
+pub mod event_configuration;
 pub mod fleet_provisioning;
 pub mod function;
 pub mod host_name;
