@@ -62,6 +62,11 @@ pub enum Event {
         /// Its name; that of an endpoint, such as `iot:Data-ATS`, when that was configured.
         name: DomainConfigurationName,
     },
+    /// Messages of registry events wait to be published.
+    Outbox {
+        /// Their scope.
+        scope: Scope,
+    },
     /// An access key of the account was made, changed or deleted.
     AccessKeys {
         /// The account.
@@ -81,6 +86,7 @@ impl Event {
             Self::Thing { .. } => "thing",
             Self::ThingGroup { .. } => "thing_group",
             Self::DomainConfiguration { .. } => "domain_configuration",
+            Self::Outbox { .. } => "outbox",
             Self::AccessKeys { .. } => "access_keys",
         }
     }

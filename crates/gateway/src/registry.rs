@@ -202,6 +202,7 @@ impl Registry {
             Event::Certificate { .. }
             | Event::CertificatePolicies { .. }
             | Event::CertificateThings { .. }
+            | Event::Outbox { .. }
             | Event::AccessKeys { .. } => {}
         }
     }

@@ -83,7 +83,8 @@ impl Watch {
             Event::Policy { .. }
             | Event::Thing { .. }
             | Event::ThingGroup { .. }
-            | Event::DomainConfiguration { .. } => {}
+            | Event::DomainConfiguration { .. }
+            | Event::Outbox { .. } => {}
         }
     }
 

@@ -20,6 +20,7 @@ pub(crate) const SQLITE: &[Migration] = &[
     Migration { version: 6, sql: include_str!("../migrations/sqlite/0006_thing_groups.sql") },
     Migration { version: 7, sql: include_str!("../migrations/sqlite/0007_thing_types_and_billing_groups.sql") },
     Migration { version: 8, sql: include_str!("../migrations/sqlite/0008_certificate_providers.sql") },
+    Migration { version: 9, sql: include_str!("../migrations/sqlite/0009_registry_events.sql") },
 ];
 
 pub(crate) const POSTGRES: &[Migration] = &[
@@ -31,6 +32,7 @@ pub(crate) const POSTGRES: &[Migration] = &[
     Migration { version: 6, sql: include_str!("../migrations/postgres/0006_thing_groups.sql") },
     Migration { version: 7, sql: include_str!("../migrations/postgres/0007_thing_types_and_billing_groups.sql") },
     Migration { version: 8, sql: include_str!("../migrations/postgres/0008_certificate_providers.sql") },
+    Migration { version: 9, sql: include_str!("../migrations/postgres/0009_registry_events.sql") },
 ];
 
 /// The steps that `applied` (version and text, in order) lacks.

@@ -36,7 +36,8 @@ const fn place(event: &Event) -> (AccountId, Option<Region>) {
         | Event::Policy { scope, .. }
         | Event::Thing { scope, .. }
         | Event::ThingGroup { scope, .. }
-        | Event::DomainConfiguration { scope, .. } => (scope.account, Some(scope.region)),
+        | Event::DomainConfiguration { scope, .. }
+        | Event::Outbox { scope } => (scope.account, Some(scope.region)),
         Event::AccessKeys { account } => (*account, None),
     }
 }

@@ -36,7 +36,7 @@ pub(crate) use on_both_engines;
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 /// The tables of the registry.
-pub(crate) const TABLES: [&str; 38] = [
+pub(crate) const TABLES: [&str; 40] = [
     "accounts",
     "access_keys",
     "certificates",
@@ -75,6 +75,8 @@ pub(crate) const TABLES: [&str; 38] = [
     "thing_types",
     "billing_groups",
     "certificate_providers",
+    "event_configurations",
+    "registry_messages",
 ];
 
 /// An open store on a database of its own.
