@@ -7,6 +7,7 @@ mod ca_registration;
 mod certificate_provider;
 mod delegated_issue;
 mod domain_configuration;
+mod event_configuration;
 pub mod issue;
 mod policy_attachment;
 mod resource_tags;
@@ -67,6 +68,7 @@ operations! {
     describe_certificate_provider::DescribeCertificateProvider,
     describe_domain_configuration::DescribeDomainConfiguration,
     describe_endpoint::DescribeEndpoint,
+    describe_event_configurations::DescribeEventConfigurations,
     describe_role_alias::DescribeRoleAlias,
     describe_thing::DescribeThing,
     describe_thing_group::DescribeThingGroup,
@@ -119,6 +121,7 @@ operations! {
     update_certificate::UpdateCertificate,
     update_certificate_provider::UpdateCertificateProvider,
     update_domain_configuration::UpdateDomainConfiguration,
+    update_event_configurations::UpdateEventConfigurations,
     update_role_alias::UpdateRoleAlias,
     update_thing::UpdateThing,
     update_thing_group::UpdateThingGroup,
