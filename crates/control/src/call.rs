@@ -20,6 +20,7 @@ use crate::key_pairs::KeyPairs;
 use crate::operations::issue::Issuing;
 use crate::page::{MarkerKey, Pager};
 use crate::random::{hex, random};
+use crate::registry_events::Told;
 
 /// What operations work with.
 pub struct House {
@@ -105,6 +106,14 @@ impl Call {
         self.house.commit(batch).await?;
         self.has_committed.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Whoever is told what this call changes in the registry. Asked by the change itself, each time that it is decided.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn told(&self) -> Result<Told, Error> {
+        Told::load(&self.house.store, self.scope, self.now).await
     }
 
     /// Issues certificates in the call's scope, ACTIVE ones or INACTIVE.

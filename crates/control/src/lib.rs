@@ -21,6 +21,7 @@ pub mod outgoing;
 pub mod page;
 pub mod query;
 pub mod random;
+pub mod registry_events;
 pub mod sigv4;
 pub mod verifier;
 pub mod wire;

@@ -1,8 +1,8 @@
 //! The control API through its own door: signed HTTP requests to a house on a database of its own.
 //!
 //! Each operation has a module, named as its file is; [`door`] holds what is the same for all of them; [`events`],
-//! [`listing`], [`races`] and [`tenants`] what goes across. A test asserts what must be so, and its whole conversation is
-//! a snapshot under `tests/snapshots`, so that no word of an answer changes unseen.
+//! [`listing`], [`races`], [`registry_events`] and [`tenants`] what goes across. A test asserts what must be so, and its
+//! whole conversation is a snapshot under `tests/snapshots`, so that no word of an answer changes unseen.
 //!
 //! The PostgreSQL half runs when `GATEHOUSE_TEST_POSTGRES` holds the address of a server in which schemas may be made;
 //! otherwise it says that it was skipped.
@@ -27,6 +27,7 @@ mod harness;
 mod listing;
 mod model;
 mod races;
+mod registry_events;
 mod samples;
 mod server_certificates;
 mod tenants;
