@@ -177,17 +177,25 @@ impl Broker {
         realm.map_or_else(Fanout::default, |realm| realm.publish(None, message, false, || Box::new(|_| {})).fanout())
     }
 
-    /// As [`publish`](Self::publish), and waits until the message is safe with everybody who must get it.
+    /// As [`publish`](Self::publish); what is answered waits until the message is safe with everybody who must get it.
+    /// The message is on its way before that, so that many can be published before any is waited for.
     ///
     /// # Errors
     /// [`Unavailable`] when it is not.
-    pub async fn publish_durably(&self, scope: Scope, message: &Arc<Message>) -> Result<Fanout, Unavailable> {
+    pub fn publish_durably(
+        &self,
+        scope: Scope,
+        message: &Arc<Message>,
+    ) -> impl Future<Output = Result<Fanout, Unavailable>> + Send + use<> {
         let realm = if message.retain { Some(self.realm(scope)) } else { self.known_realm(scope) };
-        let Some(realm) = realm else { return Ok(Fanout::default()) };
         let (done, receipt) = receipt();
-        match realm.publish(None, message, false, || done) {
-            Published::Settled(fanout) => Ok(fanout),
-            Published::Pending(fanout) => receipt.await.unwrap_or(Err(Unavailable::Store)).map(|()| fanout),
+        let nobody = Published::Settled(Fanout::default());
+        let published = realm.map_or(nobody, |realm| realm.publish(None, message, false, || done));
+        async move {
+            match published {
+                Published::Settled(fanout) => Ok(fanout),
+                Published::Pending(fanout) => receipt.await.unwrap_or(Err(Unavailable::Store)).map(|()| fanout),
+            }
         }
     }
 

@@ -22,6 +22,7 @@ use crate::functions::Functions;
 use crate::key_pairs::KeyPairs;
 use crate::page::{MarkerKey, Pager};
 use crate::random::{hex, random};
+use crate::registry_events::Told;
 
 /// What operations work with.
 pub struct House {
@@ -114,6 +115,14 @@ impl Call {
     /// Something commits that does not go through [`Self::commit`], or before it is known how the call ends.
     pub(crate) fn will_commit(&self) {
         self.has_committed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whoever is told what this call changes in the registry. Asked by the change itself, each time that it is decided.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn told(&self) -> Result<Told, Error> {
+        Told::load(&self.house.store, self.scope, self.now).await
     }
 
     /// Gets new certificates for the call's scope, which are to have `status`.

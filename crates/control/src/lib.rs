@@ -23,6 +23,7 @@ pub mod page;
 pub mod provisioning;
 pub mod query;
 pub mod random;
+pub mod registry_events;
 pub mod sigv4;
 pub mod verifier;
 pub mod wire;

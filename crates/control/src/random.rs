@@ -21,12 +21,15 @@ pub fn random<const N: usize>() -> Result<[u8; N], Error> {
 /// # Errors
 /// When the system has no randomness to give.
 pub fn uuid() -> Result<String, Error> {
-    let mut bytes = random::<16>()?;
-    // RFC 9562, 5.4: version and variant bits.
-    bytes[6] = bytes[6] & 0x0f | 0x40;
+    Ok(uuid_of(random()?, 4))
+}
+
+/// The UUID of `version`, below 16, that is made of these bytes (RFC 9562, 4).
+pub(crate) fn uuid_of(mut bytes: [u8; 16], version: u8) -> String {
+    bytes[6] = bytes[6] & 0x0f | version << 4;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let hex = hex(&bytes);
-    Ok([0..8, 8..12, 12..16, 16..20, 20..32].map(|range| hex.get(range).unwrap_or_default()).join("-"))
+    [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| hex.get(range).unwrap_or_default()).join("-")
 }
 
 /// Lower-case hex digits.

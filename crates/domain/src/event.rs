@@ -69,6 +69,11 @@ pub enum Event {
         /// Its name.
         template_name: ProvisioningTemplateName,
     },
+    /// Messages of registry events wait to be published.
+    Outbox {
+        /// Their scope.
+        scope: Scope,
+    },
     /// An access key of the account was made, changed or deleted.
     AccessKeys {
         /// The account.
@@ -89,6 +94,7 @@ impl Event {
             Self::ThingGroup { .. } => "thing_group",
             Self::DomainConfiguration { .. } => "domain_configuration",
             Self::ProvisioningTemplate { .. } => "provisioning_template",
+            Self::Outbox { .. } => "outbox",
             Self::AccessKeys { .. } => "access_keys",
         }
     }

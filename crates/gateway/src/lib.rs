@@ -10,7 +10,8 @@
 //!    `https` – the same for HTTPS, and for MQTT over WebSocket, whose principal is an access key (`principal`).
 //! 5. `session` – frames and deliveries, each asked of the policies in force (`authorization`); `provisioning` – what
 //!    devices without a certificate of their own ask of the service.
-//! 6. `watch` – when the registry changes, `connections` are judged again and cut.
+//! 6. `watch` – when the registry changes, `connections` are judged again and cut; `registry_events` tells subscribers what
+//!    changed, where somebody asked for it.
 //!
 //! Invariant: every connection, resumed TLS sessions included, passes through `admission`.
 //! Invariant: every "no" to a device is a [`gatehouse_domain::refusal::Refusal`] and goes through `report`.
@@ -36,6 +37,7 @@ mod provisioning;
 mod rates;
 mod refusal_log;
 mod registry;
+mod registry_events;
 mod report;
 mod session;
 mod socket;
@@ -76,6 +78,7 @@ use crate::metrics::{LogLag, Metrics};
 use crate::rates::Rates;
 use crate::refusal_log::{RefusalLog, Writer};
 use crate::registry::Registry;
+use crate::registry_events::RegistryEvents;
 use crate::report::Reporter;
 use crate::session::Shared;
 use crate::tls::Tls;
@@ -154,6 +157,7 @@ pub struct Gateway {
 
 struct Unstarted {
     follower: ChangeFollower,
+    registry_events: RegistryEvents,
 }
 
 /// A task that runs as long as the server.
@@ -204,6 +208,8 @@ impl Gateway {
         let broker =
             Broker::open(Arc::new(store.clone()), Arc::clone(&clock), ids, Arc::clone(&settings.quotas)).await?;
         let just_in_time = JustInTime::new(&house, broker.clone(), Arc::clone(&metrics));
+        let registry_events =
+            RegistryEvents::new(store.clone(), broker.clone(), Arc::clone(&clock), watch.messages_written());
         let verifier = Verifier::new(
             store.clone(),
             house.sealer.clone(),
@@ -241,18 +247,19 @@ impl Gateway {
             bodies: Bodies::new(limits::HTTPS_BODIES_BYTES),
             credentials: CredentialDesk::new(credentials),
             refusal_writer,
-            unstarted: parking_lot::Mutex::new(Some(Unstarted { follower })),
+            unstarted: parking_lot::Mutex::new(Some(Unstarted { follower, registry_events })),
         }))
     }
 
-    /// The tasks that must run beside the listeners: judging connections again, following the change log, keeping
-    /// refusals, ending what has expired.
+    /// The tasks that must run beside the listeners: judging connections again, following the change log, publishing
+    /// registry events, keeping refusals, ending what has expired.
     #[must_use]
     pub fn background(&self) -> Vec<Task> {
         let mut tasks: Vec<Task> =
             vec![Box::pin(Arc::clone(&self.watch).judge()), Box::pin(self.broker.clone().keep_swept())];
-        if let Some(Unstarted { follower }) = self.unstarted.lock().take() {
+        if let Some(Unstarted { follower, registry_events }) = self.unstarted.lock().take() {
             tasks.push(Box::pin(Arc::clone(&self.watch).follow(follower)));
+            tasks.push(Box::pin(registry_events.run()));
             tasks.push(Box::pin(self.refusal_writer.clone().run()));
         }
         tasks

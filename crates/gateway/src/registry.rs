@@ -271,6 +271,7 @@ impl Registry {
             | Event::CertificatePolicies { .. }
             | Event::CertificateThings { .. }
             | Event::ProvisioningTemplate { .. }
+            | Event::Outbox { .. }
             | Event::AccessKeys { .. } => {}
         }
     }

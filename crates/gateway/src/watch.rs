@@ -1,6 +1,7 @@
 //! Step 6: when something changes. Each commit's events arrive here before the API answers; changes made by other
 //! processes arrive through the change log, which is read regularly. What an event makes old is forgotten at once;
-//! certificates and access keys that are connected are judged again, and cut when they no longer pass.
+//! certificates and access keys that are connected are judged again, and cut when they no longer pass. Registry events that
+//! wait are published (`registry_events`).
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub(crate) struct Watch {
     /// Connected principals to be judged again. Bounded by what is connected.
     to_judge: Mutex<HashSet<(Scope, Principal)>>,
     judging: Notify,
+    /// Told when a message of a registry event was written down.
+    messages_written: Arc<Notify>,
     /// When the change log was last read to its end, in epoch milliseconds.
     followed_at: AtomicI64,
 }
@@ -59,8 +62,14 @@ impl Watch {
             reporter,
             to_judge: Mutex::new(HashSet::new()),
             judging: Notify::new(),
+            messages_written: Arc::new(Notify::new()),
             followed_at: AtomicI64::new(now),
         })
+    }
+
+    /// Is told when a message of a registry event was written down; once, however many there are.
+    pub(crate) fn messages_written(&self) -> Arc<Notify> {
+        Arc::clone(&self.messages_written)
     }
 
     /// Takes in a change. Does not wait for anything.
@@ -80,6 +89,7 @@ impl Watch {
                     self.doubt(scope, principal);
                 }
             }
+            Event::Outbox { .. } => self.messages_written.notify_one(),
             Event::Policy { .. }
             | Event::Thing { .. }
             | Event::ThingGroup { .. }
@@ -192,6 +202,7 @@ impl Watch {
 
     fn look_at_everything(&self) {
         self.registry.forget_all();
+        self.messages_written.notify_one();
         let connected = self.connections.principals();
         for (scope, principal) in &connected {
             self.connections.mark_stale(*scope, principal);

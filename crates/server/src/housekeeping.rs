@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gatehouse_control::provisioning::fleet::give_up_unclaimed;
 use gatehouse_domain::time::{Clock, Timestamp};
-use gatehouse_store::{Error, LOG_RETENTION_MS, Store};
+use gatehouse_store::{Error, LOG_RETENTION_MS, REGISTRY_MESSAGE_RETENTION_MS, Store};
 
 /// A chore: it ends when it is dropped.
 pub(crate) type Chore = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -25,6 +25,10 @@ const UNCLAIMED: Duration = Duration::from_secs(60);
 const CLAIMS: Duration = Duration::from_secs(60 * 60);
 /// How long a claim is remembered behind its end, in milliseconds: who comes with it late hears that it has expired.
 const KEPT_CLAIMS_MS: i64 = 24 * 60 * 60 * 1000;
+/// Between looks at registry events that nobody publishes.
+const REGISTRY_EVENTS: Duration = Duration::from_secs(10 * 60);
+/// How long a registry event may wait before that is told, in milliseconds.
+const REGISTRY_EVENTS_LATE_MS: i64 = 10 * 60 * 1000;
 
 /// Everything that is to be done.
 pub(crate) fn chores(store: &Store, clock: &Arc<dyn Clock>) -> Vec<Chore> {
@@ -52,7 +56,26 @@ pub(crate) fn chores(store: &Store, clock: &Arc<dyn Clock>) -> Vec<Chore> {
             with(),
             |store, now| async move { store.prune_provisioning_claims(now.plus_millis(-KEPT_CLAIMS_MS)).await },
         )),
+        Box::pin(every(
+            REGISTRY_EVENTS,
+            "registry events that wait cannot be looked at",
+            with(),
+            look_at_registry_events,
+        )),
     ]
+}
+
+/// Drops what nobody has published for a day, and tells what waits for long.
+async fn look_at_registry_events(store: Store, now: Timestamp) -> Result<(), Error> {
+    let dropped = store.drop_registry_messages(now.plus_millis(-REGISTRY_MESSAGE_RETENTION_MS), now).await?;
+    if dropped > 0 {
+        tracing::warn!(dropped, "registry events were not published for a day, and are dropped");
+    }
+    let oldest = store.oldest_registry_message().await?;
+    if let Some(since) = oldest.filter(|told_at| now.millis_since(*told_at) > REGISTRY_EVENTS_LATE_MS) {
+        tracing::warn!(%since, "registry events wait to be published: is a gateway running?");
+    }
+    Ok(())
 }
 
 async fn every<F: Future<Output = Result<(), Error>>>(

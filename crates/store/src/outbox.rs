@@ -37,7 +37,8 @@ const fn place(event: &Event) -> (AccountId, Option<Region>) {
         | Event::Thing { scope, .. }
         | Event::ThingGroup { scope, .. }
         | Event::DomainConfiguration { scope, .. }
-        | Event::ProvisioningTemplate { scope, .. } => (scope.account, Some(scope.region)),
+        | Event::ProvisioningTemplate { scope, .. }
+        | Event::Outbox { scope } => (scope.account, Some(scope.region)),
         Event::AccessKeys { account } => (*account, None),
     }
 }

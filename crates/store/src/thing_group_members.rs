@@ -161,6 +161,24 @@ impl Batch {
         }
     }
 
+    /// Holds the memberships of a thing in place for what is said about them. Conflict when they changed since they were
+    /// read, or the thing is gone.
+    pub fn require_memberships(&mut self, current: &MembershipsRecord) {
+        // Writing the row, even as it is, makes whoever changes it meanwhile wait or lose.
+        self.write(
+            1,
+            "UPDATE things SET membership_version = membership_version WHERE account = $1 AND region = $2 \
+             AND name = $3 AND thing_id = $4 AND membership_version = $5",
+            params![
+                current.scope.account,
+                current.scope.region,
+                &current.thing_name,
+                &current.thing_id,
+                current.version
+            ],
+        );
+    }
+
     /// Puts a thing into groups. The thing's row is already this batch's.
     fn enter_groups(&mut self, scope: Scope, thing_name: &ThingName, groups: &[ThingGroupRecord]) {
         for group in groups {

@@ -346,6 +346,29 @@ async fn quotas_of_a_scope_hold() {
 }
 
 #[tokio::test]
+async fn each_of_many_messages_tells_whether_it_is_kept() {
+    let house = House::open().await;
+    let sleeper = house.join(1, "s", false, 60).await;
+    subscribe(&sleeper.guard, "t/+", QOS1).await;
+    drop(sleeper);
+    // All are on their way before the first is waited for, in their order; one that nobody gets is safe.
+    let messages = ["t/1", "nobody", "t/2"].map(message);
+    let receipts = messages.each_ref().map(|message| house.broker.publish_durably(scope(1), message));
+    let mut stored = Vec::new();
+    for receipt in receipts {
+        stored.push(receipt.await.unwrap().stored);
+    }
+    assert_eq!((stored.as_slice(), house.disk.queued_count()), ([1, 0, 1].as_slice(), 2));
+    house.disk.break_down(true);
+    let receipts = messages.each_ref().map(|message| house.broker.publish_durably(scope(1), message));
+    let mut safe = Vec::new();
+    for receipt in receipts {
+        safe.push(receipt.await.is_ok());
+    }
+    assert_eq!((safe.as_slice(), house.disk.queued_count()), ([false, true, false].as_slice(), 2));
+}
+
+#[tokio::test]
 async fn a_retained_message_that_is_not_kept_is_not_acknowledged() {
     let house = House::open().await;
     let publisher = house.connect(1, "p").await;

@@ -87,6 +87,7 @@ impl Operation for CreateThing {
         };
         let mut batch = Batch::new();
         batch.insert_thing(&record);
+        call.told().await?.thing_created(&mut batch, &record).await?;
         batch.announce(Event::Thing { scope: call.scope, thing_name: name.clone() });
         call.commit(batch).await?;
         Ok(output(&arn, record))

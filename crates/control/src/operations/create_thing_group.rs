@@ -85,6 +85,7 @@ impl Operation for CreateThingGroup {
         };
         let mut batch = Batch::new();
         batch.insert_thing_group(&record);
+        call.told().await?.group_created(&mut batch, &record).await?;
         if !tags.is_empty() {
             batch.set_tags(&arn, &tags, None);
         }

@@ -76,6 +76,7 @@ impl Operation for CreateThingType {
         };
         let mut batch = Batch::new();
         batch.insert_thing_type(&record);
+        call.told().await?.thing_type_created(&mut batch, &record)?;
         if !tags.is_empty() {
             batch.set_tags(&arn, &tags, None);
         }

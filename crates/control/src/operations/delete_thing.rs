@@ -50,6 +50,7 @@ impl Operation for DeleteThing {
         )?;
 
         let mut batch = Batch::new();
+        call.told().await?.thing_deleted(&mut batch, &record).await?;
         batch.delete_thing(&record);
         batch.announce(Event::Thing { scope: call.scope, thing_name: name.clone() });
         call.commit(batch).await?;

@@ -47,6 +47,7 @@ impl Operation for DeleteThingGroup {
 
         let mut batch = Batch::new();
         batch.delete_thing_group(&record);
+        call.told().await?.group_deleted(&mut batch, &record).await?;
         batch.delete_tags(&Arn::thing_group(call.scope, name.clone()));
         batch.announce(Event::ThingGroup { scope: call.scope, group_name: name.clone() });
         call.commit(batch).await?;

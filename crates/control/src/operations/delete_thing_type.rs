@@ -42,6 +42,7 @@ impl Operation for DeleteThingType {
 
         let mut batch = Batch::new();
         batch.delete_thing_type(&record);
+        call.told().await?.thing_type_deleted(&mut batch, &record)?;
         batch.delete_tags(&Arn::thing_type(call.scope, name.clone()));
         call.commit(batch).await?;
         Ok(Nothing {})

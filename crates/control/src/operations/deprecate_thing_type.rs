@@ -45,6 +45,7 @@ impl Operation for DeprecateThingType {
         let changed = ThingTypeRecord { deprecated_at, ..current.clone() };
         let mut batch = Batch::new();
         batch.update_thing_type(&current, &changed);
+        call.told().await?.thing_type_updated(&mut batch, &changed)?;
         call.commit(batch).await?;
         Ok(Nothing {})
     }

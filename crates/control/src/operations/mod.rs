@@ -6,6 +6,7 @@ mod billing_group;
 mod ca_registration;
 mod certificate_provider;
 mod domain_configuration;
+mod event_configuration;
 mod policy_attachment;
 mod provisioning_template;
 mod resource_tags;
@@ -71,6 +72,7 @@ operations! {
     describe_certificate_provider::DescribeCertificateProvider,
     describe_domain_configuration::DescribeDomainConfiguration,
     describe_endpoint::DescribeEndpoint,
+    describe_event_configurations::DescribeEventConfigurations,
     describe_provisioning_template::DescribeProvisioningTemplate,
     describe_provisioning_template_version::DescribeProvisioningTemplateVersion,
     describe_role_alias::DescribeRoleAlias,
@@ -128,6 +130,7 @@ operations! {
     update_certificate::UpdateCertificate,
     update_certificate_provider::UpdateCertificateProvider,
     update_domain_configuration::UpdateDomainConfiguration,
+    update_event_configurations::UpdateEventConfigurations,
     update_provisioning_template::UpdateProvisioningTemplate,
     update_role_alias::UpdateRoleAlias,
     update_thing::UpdateThing,

@@ -134,6 +134,13 @@ pub(super) async fn change_groups(
         memberships.groups.iter().filter(|group| left.contains(&group.name)).cloned().collect();
     let mut batch = Batch::new();
     batch.change_memberships(&memberships, &wanted, &left);
+    let told = call.told().await?;
+    for group in &left {
+        told.left_group(&mut batch, thing_name, &memberships.thing_id, group)?;
+    }
+    for group in &wanted {
+        told.entered_group(&mut batch, thing_name, &memberships.thing_id, group)?;
+    }
     batch.announce(Event::Thing { scope: call.scope, thing_name: thing_name.clone() });
     call.commit(batch).await
 }

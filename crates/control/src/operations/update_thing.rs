@@ -4,7 +4,7 @@ use gatehouse_domain::arn::Arn;
 use gatehouse_domain::event::Event;
 use gatehouse_domain::name::ThingName;
 use gatehouse_domain::thing::{AttributeUpdate, Update, UpdateRefusal, newly_associated, update};
-use gatehouse_store::Batch;
+use gatehouse_store::{Batch, ThingRecord};
 use serde::Deserialize;
 
 use super::thing_configuration::{AttributePayload, configuration};
@@ -56,8 +56,15 @@ impl Operation for UpdateThing {
             may_associate(call, type_name).await?;
         }
 
+        let changed = ThingRecord {
+            thing_type_name: updated.thing_type_name,
+            attributes: updated.attributes,
+            version: record.version.saturating_add(1),
+            ..record.clone()
+        };
         let mut batch = Batch::new();
-        batch.update_thing(&record, updated.thing_type_name.as_ref(), &updated.attributes);
+        batch.update_thing(&record, changed.thing_type_name.as_ref(), &changed.attributes);
+        call.told().await?.thing_updated(&mut batch, &record, &changed).await?;
         batch.announce(Event::Thing { scope: call.scope, thing_name: name.clone() });
         call.commit(batch).await?;
         Ok(Nothing {})

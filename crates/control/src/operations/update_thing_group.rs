@@ -3,7 +3,7 @@
 use gatehouse_domain::arn::Arn;
 use gatehouse_domain::name::ThingName;
 use gatehouse_domain::thing_group::{GroupUpdate, GroupUpdateRefusal, update};
-use gatehouse_store::Batch;
+use gatehouse_store::{Batch, ThingGroupRecord};
 use serde::{Deserialize, Serialize};
 
 use super::thing_group::{ThingGroupProperties, existing_group};
@@ -57,7 +57,15 @@ impl Operation for UpdateThingGroup {
 
         let mut batch = Batch::new();
         batch.update_thing_group(&record, &changed);
+        let version = record.version.saturating_add(1);
+        let updated = ThingGroupRecord {
+            description: changed.description,
+            attributes: changed.attributes,
+            version,
+            ..record
+        };
+        call.told().await?.group_updated(&mut batch, &updated).await?;
         call.commit(batch).await?;
-        Ok(Output { version: record.version.saturating_add(1) })
+        Ok(Output { version })
     }
 }

@@ -46,6 +46,7 @@ impl Operation for UpdateThingType {
         let changed = ThingTypeRecord { properties, ..current.clone() };
         let mut batch = Batch::new();
         batch.update_thing_type(&current, &changed);
+        call.told().await?.thing_type_updated(&mut batch, &changed)?;
         call.commit(batch).await?;
         Ok(Nothing {})
     }

@@ -84,7 +84,7 @@ impl Order<'_> {
         }
         subject.write(self, &standing, &self.plan.certificate, &mut batch)?;
         if let Some(thing) = &thing {
-            thing.write(self, &mut batch)?;
+            thing.write(self, &mut batch).await?;
             self.attach_thing(subject, &standing, thing.name(), &mut batch).await?;
         }
         self.attach_policies(subject, &standing, policies, &mut batch)?;

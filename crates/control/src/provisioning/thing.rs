@@ -12,7 +12,9 @@ use gatehouse_store::{Batch, MembershipsRecord, ThingGroupRecord, ThingRecord};
 
 use super::carry_out::Order;
 use super::failure::Failure;
+use crate::error::Error;
 use crate::random::uuid;
+use crate::registry_events::Told;
 
 /// The thing as it is and as it is to be.
 pub(super) struct PlannedThing {
@@ -85,7 +87,7 @@ impl PlannedThing {
     }
 
     /// Makes the thing, or changes it.
-    pub(super) fn write(&self, order: &Order<'_>, batch: &mut Batch) -> Result<(), Failure> {
+    pub(super) async fn write(&self, order: &Order<'_>, batch: &mut Batch) -> Result<(), Failure> {
         let (scope, permit) = (order.scope, &order.permit);
         let thing = Arn::thing(scope, self.record.name.clone()).to_string();
         let is_changed = self.before != self.after.configuration;
@@ -114,6 +116,28 @@ impl PlannedThing {
         }
         if self.is_new || is_changed || is_moved {
             batch.announce(Event::Thing { scope, thing_name: self.record.name.clone() });
+            self.tell(order, is_changed, batch).await.map_err(|error| Failure::of(error, FleetError::InternalError))?;
+        }
+        Ok(())
+    }
+
+    /// Tells the change to whoever asked for registry events.
+    async fn tell(&self, order: &Order<'_>, is_changed: bool, batch: &mut Batch) -> Result<(), Error> {
+        let told = Told::load(&order.house.store, order.scope, order.now).await?;
+        let record = &self.record;
+        if self.is_new {
+            told.thing_created(batch, record).await?;
+        } else if is_changed {
+            let Configuration { thing_type_name, attributes, .. } = self.after.configuration.clone();
+            let version = record.version.saturating_add(1);
+            let after = ThingRecord { thing_type_name, attributes, version, ..record.clone() };
+            told.thing_updated(batch, record, &after).await?;
+        }
+        for group in &self.entered {
+            told.entered_group(batch, &record.name, &record.thing_id, group)?;
+        }
+        for group in &self.left {
+            told.left_group(batch, &record.name, &record.thing_id, group)?;
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! The control API through its own door: signed HTTP requests to a house on a database of its own.
 //!
 //! Each operation has a module, named as its file is; [`door`] holds what is the same for all of them; [`events`],
-//! [`listing`], [`races`] and [`tenants`] what goes across. A test asserts what must be so, and its whole conversation is
-//! a snapshot under `tests/snapshots`, so that no word of an answer changes unseen.
+//! [`listing`], [`races`], [`registry_events`] and [`tenants`] what goes across. A test asserts what must be so, and its
+//! whole conversation is a snapshot under `tests/snapshots`, so that no word of an answer changes unseen.
 //!
 //! The PostgreSQL half runs when `GATEHOUSE_TEST_POSTGRES` holds the address of a server in which schemas may be made;
 //! otherwise it says that it was skipped.
@@ -27,6 +27,7 @@ mod harness;
 mod listing;
 mod model;
 mod races;
+mod registry_events;
 mod samples;
 mod server_certificates;
 mod tenants;
@@ -80,6 +81,7 @@ operations!(
     describe_certificate_provider,
     describe_domain_configuration,
     describe_endpoint,
+    describe_event_configurations,
     describe_provisioning_template,
     describe_provisioning_template_version,
     describe_role_alias,
@@ -137,6 +139,7 @@ operations!(
     update_certificate,
     update_certificate_provider,
     update_domain_configuration,
+    update_event_configurations,
     update_provisioning_template,
     update_role_alias,
     update_thing,

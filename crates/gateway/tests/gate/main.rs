@@ -21,6 +21,7 @@ mod lifecycle;
 mod permissions;
 mod persistent_sessions;
 mod rates;
+mod registry_events;
 mod requests;
 mod resumption;
 mod retained;

@@ -110,6 +110,10 @@ impl Gate {
         let clock = Arc::new(TestClock::at(NOW));
         let registrar = Registrar { store: store.clone(), clock: Arc::clone(&clock) };
         for scope in [home(), other()] {
+            // There already when another gate stood here before.
+            if store.account(scope.account).await.unwrap().is_some() {
+                continue;
+            }
             let account = AccountRecord { account: scope.account, created_at: NOW };
             registrar
                 .write(|batch| {
