@@ -99,7 +99,10 @@ mod tests {
                 drop(turn);
             }));
         }
-        tokio::task::yield_now().await;
+        let present = || room.scopes.lock().get(&scope(1)).map_or(0, |room| room.present.load(Ordering::Relaxed));
+        while present() < limits::PROVISIONING_PER_SCOPE {
+            tokio::task::yield_now().await;
+        }
         let refused = room.turn(scope(1)).await.err().map(|failure| failure.kind);
         assert_eq!(refused, Some(FleetError::Throttling));
         for task in waiting {
