@@ -286,6 +286,24 @@ impl Batch {
         self.write(1, sql, params![record.certificate_id, account, region, pem]);
     }
 
+    /// Holds a certificate in place for writes that hang on it without touching it. Conflict when it is no longer what
+    /// `record` says.
+    pub fn require_certificate(&mut self, record: &CertificateRecord) {
+        // Writing the row, even as it is, makes whoever changes it meanwhile wait or lose.
+        self.write(
+            1,
+            "UPDATE certificates SET customer_version = customer_version WHERE certificate_id = $1 AND account = $2 \
+             AND region = $3 AND customer_version = $4 AND generation_id = $5",
+            params![
+                record.certificate_id,
+                record.scope.account,
+                record.scope.region,
+                record.customer_version,
+                &record.generation_id,
+            ],
+        );
+    }
+
     /// Moves the certificate to `status`. Conflict when it is no longer what `current` says.
     pub fn set_certificate_status(
         &mut self,

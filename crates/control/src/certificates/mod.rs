@@ -7,9 +7,9 @@ pub mod issue;
 pub(crate) mod registration;
 
 use gatehouse_domain::arn::Arn;
-use gatehouse_domain::certificate::CertificateId;
+use gatehouse_domain::certificate::{CertificateId, claim};
 use gatehouse_domain::event::Event;
-use gatehouse_store::{Batch, CaCertificateRecord, CertificateProviderRecord, CertificateRecord};
+use gatehouse_store::{Batch, CaCertificateRecord, CertificateProviderRecord, CertificateRecord, Error, Store};
 
 /// A certificate that the scope does not have yet.
 #[derive(Clone, Debug)]
@@ -53,6 +53,32 @@ impl NewCertificate {
     #[must_use]
     pub fn pem(&self) -> &str {
         &self.pem
+    }
+
+    /// Whether it can still be registered: nobody has done so meanwhile, and whoever made it is as it was then. When not,
+    /// a commit with it conflicts however often it is tried.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn is_current(&self, store: &Store) -> Result<bool, Error> {
+        let scope = self.record.scope;
+        let (provider, ca) = match &self.origin {
+            // Nobody else can have it.
+            Origin::Issued(_) => return Ok(true),
+            Origin::Provider(provider, ca) => (Some(&**provider), ca.as_deref()),
+            Origin::Ca(ca) => (None, Some(&**ca)),
+        };
+        if let Some(provider) = provider
+            && store.certificate_provider(scope).await?.as_ref() != Some(provider)
+        {
+            return Ok(false);
+        }
+        if let Some(ca) = ca
+            && store.ca_certificate(scope, ca.certificate_id).await?.as_ref() != Some(ca)
+        {
+            return Ok(false);
+        }
+        Ok(claim(&store.certificate_scopes(self.id()).await?, scope, self.record.mode).is_ok())
     }
 
     /// Registers it with the batch, which conflicts when it is registered meanwhile, or when whoever made it may not any

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use gatehouse_domain::arn::Arn;
 use gatehouse_domain::fleet_provisioning::FleetError;
-use gatehouse_domain::provisioning::{PlanRefusal, Template, TemplateKind};
+use gatehouse_domain::provisioning::{CertificateSource, PlanRefusal, Template, TemplateKind};
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
 use crate::certificates::issue::Asker;
+use crate::door::authorize::authorize;
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::provisioning::failure::Failure;
@@ -47,6 +49,11 @@ impl Operation for RegisterThing {
         let plan = template
             .plan(&input.parameters, None)
             .map_err(|refusal: PlanRefusal| Failure::new(FleetError::InvalidParameters, refusal.to_string()))?;
+
+        if let CertificateSource::Id(id) = plan.certificate.source {
+            // The answer shows it.
+            authorize(call, "iot:DescribeCertificate", &Arn::certificate(call.scope, id).to_string())?;
+        }
 
         let order = Order {
             house: &call.house,

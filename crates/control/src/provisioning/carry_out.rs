@@ -2,6 +2,7 @@
 //! commit; when that loses a race, it is read and decided again.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use aws_lc_rs::digest;
 use gatehouse_domain::arn::Arn;
@@ -56,34 +57,45 @@ impl Order<'_> {
     /// # Errors
     /// [`Failure`]; nothing is left behind then, but the record of a certificate that was issued for it.
     pub(crate) async fn carry_out(&self) -> Result<Provisioned, Failure> {
-        let subject = Subject::of(self, &self.plan.certificate).await?;
-        for _ in 0..limits::COMMIT_ATTEMPTS {
-            let batch = self.batch(&subject).await?;
+        let mut made = None;
+        for attempt in 0..limits::COMMIT_ATTEMPTS {
+            // Before there is a certificate: none is made for a plan that is refused because of these.
+            let thing = match &self.plan.thing {
+                Some(plan) => Some(PlannedThing::read(self, plan).await?),
+                None => None,
+            };
+            let policies = self.policies().await?;
+            let subject = match made.take() {
+                Some(subject) if Subject::is_current(&subject, self).await? => subject,
+                _ => Subject::of(self, &self.plan.certificate).await?,
+            };
+            let batch = self.batch(&subject, thing.as_ref(), policies).await?;
             match self.house.commit(batch).await {
-                Ok(()) => return self.provisioned(&subject).await,
-                Err(Error::Store(gatehouse_store::Error::Conflict)) => {}
+                Ok(()) => return Ok(self.provisioned(&subject)),
+                Err(Error::Store(gatehouse_store::Error::Conflict)) => made = Some(subject),
                 Err(error) => return Err(Failure::of(error, FleetError::InternalError)),
             }
+            // The rivals have committed; a breath keeps many of them from meeting again at once.
+            tokio::time::sleep(Duration::from_millis(u64::from(attempt))).await;
         }
         Err(gatehouse_store::Error::Conflict.into())
     }
 
     /// Everything that is to be written. The order is that of the operations, so that nobody waits for each other: the
     /// certificate first, then the thing, the policies last.
-    async fn batch(&self, subject: &Subject) -> Result<Batch, Failure> {
+    async fn batch(
+        &self,
+        subject: &Subject,
+        thing: Option<&PlannedThing>,
+        policies: BTreeMap<PolicyName, Option<&str>>,
+    ) -> Result<Batch, Failure> {
         let standing = subject.standing(self).await?;
-        let thing = match &self.plan.thing {
-            Some(plan) => Some(PlannedThing::read(self, plan).await?),
-            None => None,
-        };
-        let policies = self.policies().await?;
-
         let mut batch = Batch::new();
         if let Some(unclaimed) = &self.unclaimed {
             batch.claim_certificate(unclaimed);
         }
-        subject.write(self, &standing, &self.plan.certificate, &mut batch)?;
-        if let Some(thing) = &thing {
+        subject.write(self, &standing, thing.is_some_and(PlannedThing::changes), &mut batch)?;
+        if let Some(thing) = thing {
             thing.write(self, &mut batch).await?;
             self.attach_thing(subject, &standing, thing.name(), &mut batch).await?;
         }
@@ -137,7 +149,10 @@ impl Order<'_> {
     /// could have taken the name first.
     async fn made_policy<'d>(&self, name: &PolicyName, document: &'d str) -> Result<Option<&'d str>, Failure> {
         match self.house.store.default_policy_document(self.scope, name).await? {
-            None => Ok(Some(document)),
+            None => {
+                self.permit.check("iot:CreatePolicy", &Arn::policy(self.scope, name.clone()).to_string())?;
+                Ok(Some(document))
+            }
             Some((_, existing)) if existing == document => Ok(None),
             Some(_) => Err(Failure::new(
                 FleetError::ResourceConflict,
@@ -162,11 +177,8 @@ impl Order<'_> {
         self.permit.check("iot:AttachPolicy", &Arn::certificate(scope, certificate_id).to_string())?;
         for (name, document) in &wanted {
             if let Some(document) = document {
-                self.permit.check("iot:CreatePolicy", &Arn::policy(scope, name.clone()).to_string())?;
                 batch.insert_policy(&self.policy_record(name)?, document);
             }
-        }
-        for (name, _) in &wanted {
             batch.attach_policy(scope, name, certificate_id, self.now);
         }
         batch.announce(Event::CertificatePolicies { scope, certificate_id });
@@ -189,7 +201,7 @@ impl Order<'_> {
         })
     }
 
-    async fn provisioned(&self, subject: &Subject) -> Result<Provisioned, Failure> {
+    fn provisioned(&self, subject: &Subject) -> Provisioned {
         let mut resource_arns = BTreeMap::new();
         let certificate_arn = Arn::certificate(self.scope, subject.id());
         resource_arns.insert(self.plan.certificate.logical_name.clone(), certificate_arn.to_string());
@@ -200,12 +212,12 @@ impl Order<'_> {
             let arn = Arn::policy(self.scope, policy_name(&planned.policy));
             resource_arns.insert(planned.logical_name.clone(), arn.to_string());
         }
-        Ok(Provisioned {
+        Provisioned {
             certificate_id: subject.id(),
-            certificate_pem: subject.pem(self).await?,
+            certificate_pem: subject.pem().to_owned(),
             thing_name: self.plan.thing.as_ref().map(|thing| thing.name.clone()),
             resource_arns,
-        })
+        }
     }
 }
 

@@ -1,13 +1,12 @@
 //! The certificate of a plan: one that the scope has, or one that is new and comes with the plan's commit. Made once,
-//! however often the commit is tried.
+//! however often the commit is tried, unless something happens meanwhile to whoever made it.
 
 use gatehouse_domain::arn::Arn;
-use gatehouse_domain::certificate::CertificateStatus;
-use gatehouse_domain::certificate::{CertificateId, StatusChange, change_status, may_attach};
+use gatehouse_domain::certificate::{CertificateId, CertificateStatus, StatusChange, change_status, may_attach};
 use gatehouse_domain::event::Event;
 use gatehouse_domain::fleet_provisioning::FleetError;
 use gatehouse_domain::limits;
-use gatehouse_domain::name::PolicyName;
+use gatehouse_domain::name::{PolicyName, ThingName};
 use gatehouse_domain::policy_registry::TooManyPolicies;
 use gatehouse_domain::provisioning::{CertificatePlan, CertificateSource, Override};
 use gatehouse_domain::thing::Attachment;
@@ -23,7 +22,7 @@ use crate::random::uuid;
 /// Which certificate it is.
 pub(super) enum Subject {
     /// One that the scope has.
-    Registered(CertificateId),
+    Registered { id: CertificateId, pem: String },
     /// One that is to be registered.
     New(Box<NewCertificate>),
 }
@@ -44,7 +43,10 @@ impl Subject {
     pub(super) async fn of(order: &Order<'_>, plan: &CertificatePlan) -> Result<Self, Failure> {
         let issuing = Issuing { house: order.house, scope: order.scope, now: order.now, status: plan.status };
         match &plan.source {
-            CertificateSource::Id(id) => Ok(Self::Registered(*id)),
+            CertificateSource::Id(id) => {
+                let pem = order.house.store.certificate_pem(order.scope, *id).await?;
+                Ok(Self::Registered { id: *id, pem: pem.ok_or_else(|| not_registered(*id))? })
+            }
             CertificateSource::Csr(csr) => {
                 order.permit.check("iot:CreateCertificateFromCsr", "*")?;
                 let new = issuing.for_request(csr, order.asker).await;
@@ -53,8 +55,9 @@ impl Subject {
             CertificateSource::Pem { pem, ca_pem } => {
                 let refused = |error| Failure::of(error, FleetError::ResourceRegistrationFailure);
                 let certificate = registration::read(pem).map_err(refused)?;
-                if order.house.store.certificate(order.scope, certificate.id()).await?.is_some() {
-                    return Ok(Self::Registered(certificate.id()));
+                let id = certificate.id();
+                if let Some(pem) = order.house.store.certificate_pem(order.scope, id).await? {
+                    return Ok(Self::Registered { id, pem });
                 }
                 order.permit.check("iot:RegisterCertificate", "*")?;
                 let new = issuing.signed_by_ca(&certificate, pem, ca_pem.as_deref()).await.map_err(refused)?;
@@ -63,10 +66,27 @@ impl Subject {
         }
     }
 
+    /// Whether it is still what the plan speaks of, after a commit that conflicted.
+    pub(super) async fn is_current(&self, order: &Order<'_>) -> Result<bool, Failure> {
+        let store = &order.house.store;
+        Ok(match self {
+            Self::Registered { id, .. } => store.certificate(order.scope, *id).await?.is_some(),
+            Self::New(new) => new.is_current(store).await?,
+        })
+    }
+
     pub(super) fn id(&self) -> CertificateId {
         match self {
-            Self::Registered(id) => *id,
+            Self::Registered { id, .. } => *id,
             Self::New(new) => new.id(),
+        }
+    }
+
+    /// The certificate itself.
+    pub(super) fn pem(&self) -> &str {
+        match self {
+            Self::Registered { pem, .. } => pem,
+            Self::New(new) => new.pem(),
         }
     }
 
@@ -74,35 +94,23 @@ impl Subject {
     pub(super) async fn standing(&self, order: &Order<'_>) -> Result<Standing, Failure> {
         let id = match self {
             Self::New(new) => return Ok(Standing { record: new.record().clone(), registered: None }),
-            Self::Registered(id) => *id,
+            Self::Registered { id, .. } => *id,
         };
         let admission = order.house.store.admission(order.scope, id).await?;
-        let admission = admission.ok_or_else(|| {
-            Failure::unusable(format!("certificate {id} is not registered in this account and Region"))
-        })?;
+        let admission = admission.ok_or_else(|| not_registered(id))?;
         may_attach(admission.certificate.status)
             .map_err(|refusal| Failure::unusable(format!("certificate {id}: {refusal}")))?;
         let registered = Registered { policies: admission.policies };
         Ok(Standing { record: admission.certificate, registered: Some(registered) })
     }
 
-    /// The certificate itself.
-    pub(super) async fn pem(&self, order: &Order<'_>) -> Result<String, Failure> {
-        match self {
-            Self::New(new) => Ok(new.pem().to_owned()),
-            Self::Registered(id) => {
-                let pem = order.house.store.certificate_pem(order.scope, *id).await?;
-                pem.ok_or_else(|| Failure::unusable(format!("certificate {id} is not registered any more")))
-            }
-        }
-    }
-
-    /// Registers the certificate, or gives it the status that the plan says.
+    /// Registers the certificate, or gives it the status that the plan says. One that stays as it is is held so when
+    /// `is_held`.
     pub(super) fn write(
         &self,
         order: &Order<'_>,
         standing: &Standing,
-        plan: &CertificatePlan,
+        is_held: bool,
         batch: &mut Batch,
     ) -> Result<(), Failure> {
         let current = match self {
@@ -110,9 +118,14 @@ impl Subject {
                 new.register(batch);
                 return Ok(());
             }
-            Self::Registered(_) => &standing.record,
+            Self::Registered { .. } => &standing.record,
         };
-        let Some(status) = status_after(current.status, plan, order.is_waiting)? else { return Ok(()) };
+        let Some(status) = status_after(current.status, &order.plan.certificate, order.is_waiting)? else {
+            if is_held {
+                batch.require_certificate(current);
+            }
+            return Ok(());
+        };
         let (scope, certificate_id) = (order.scope, current.certificate_id);
         order.permit.check("iot:UpdateCertificate", &Arn::certificate(scope, certificate_id).to_string())?;
         let generation_id = uuid().map_err(|error| Failure::of(error, FleetError::InternalError))?;
@@ -141,7 +154,7 @@ impl Standing {
     pub(super) async fn attachments(
         &self,
         order: &Order<'_>,
-        thing_name: &gatehouse_domain::name::ThingName,
+        thing_name: &ThingName,
     ) -> Result<Vec<Attachment>, Failure> {
         if self.registered.is_none() {
             return Ok(Vec::new());
@@ -152,6 +165,10 @@ impl Standing {
         let first = store.principal_things(scope, id, None, Page::first(1)).await?;
         Ok(here.into_iter().chain(first).map(|found| found.rule()).collect())
     }
+}
+
+fn not_registered(id: CertificateId) -> Failure {
+    Failure::unusable(format!("certificate {id} is not registered in this account and Region"))
 }
 
 /// The status that a registered certificate is to be given, if any. One that waits for provisioning gets the template's;

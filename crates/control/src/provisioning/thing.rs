@@ -5,8 +5,8 @@ use gatehouse_domain::event::Event;
 use gatehouse_domain::fleet_provisioning::FleetError;
 use gatehouse_domain::name::ThingName;
 use gatehouse_domain::provisioning::{ExistingThing, OutcomeRefusal, ThingOutcome, ThingPlan, outcome};
-use gatehouse_domain::thing::Configuration;
-use gatehouse_domain::thing_group::GroupPlace;
+use gatehouse_domain::thing::{Configuration, newly_associated};
+use gatehouse_domain::thing_group::{GroupPlace, MembershipChange};
 use gatehouse_domain::thing_type::in_use;
 use gatehouse_store::{Batch, MembershipsRecord, ThingGroupRecord, ThingRecord};
 
@@ -21,7 +21,7 @@ pub(super) struct PlannedThing {
     record: ThingRecord,
     is_new: bool,
     before: Configuration,
-    after: ThingOutcome,
+    after: Configuration,
     memberships: MembershipsRecord,
     entered: Vec<ThingGroupRecord>,
     left: Vec<ThingGroupRecord>,
@@ -59,9 +59,9 @@ impl PlannedThing {
         };
         let as_is = current.as_deref().map(|groups| ExistingThing { configuration: &before, groups });
         let after = outcome(plan, as_is, places).map_err(|refusal| refused(&plan.name, &refusal))?;
-        if let Some(name) = &after.configuration.thing_type_name
-            && before.thing_type_name.as_ref() != Some(name)
-        {
+        permitted(order, &plan.name, current.is_some().then_some(&before), &after)?;
+        let types = (before.thing_type_name.as_ref(), after.configuration.thing_type_name.as_ref());
+        if let Some(name) = newly_associated(types.0, types.1) {
             let record = store.thing_type(scope, name).await?.ok_or_else(|| missing("thing type", name))?;
             in_use(&record.name, record.deprecated_at).map_err(|refusal| Failure::unusable(refusal.to_string()))?;
         }
@@ -76,59 +76,53 @@ impl PlannedThing {
             _ => MembershipsRecord::of_new_thing(&record),
         };
         wanted.retain(|group| after.groups.entered.contains(&group.name));
-        wanted.dedup_by(|one, other| one.name == other.name);
         let left: Vec<ThingGroupRecord> =
             memberships.groups.iter().filter(|group| after.groups.left.contains(&group.name)).cloned().collect();
-        Ok(Self { record, is_new, before, after, memberships, entered: wanted, left })
+        Ok(Self { record, is_new, before, after: after.configuration, memberships, entered: wanted, left })
     }
 
     pub(super) const fn name(&self) -> &ThingName {
         &self.record.name
     }
 
+    /// Whether there is something to write.
+    pub(super) fn changes(&self) -> bool {
+        self.is_new || self.is_reconfigured() || self.is_moved()
+    }
+
+    fn is_reconfigured(&self) -> bool {
+        self.before != self.after
+    }
+
+    const fn is_moved(&self) -> bool {
+        !self.entered.is_empty() || !self.left.is_empty()
+    }
+
     /// Makes the thing, or changes it.
     pub(super) async fn write(&self, order: &Order<'_>, batch: &mut Batch) -> Result<(), Failure> {
-        let (scope, permit) = (order.scope, &order.permit);
-        let thing = Arn::thing(scope, self.record.name.clone()).to_string();
-        let is_changed = self.before != self.after.configuration;
         if self.is_new {
-            permit.check("iot:CreateThing", &thing)?;
-            if let Some(group) = &self.after.configuration.billing_group_name {
-                permit.check("iot:CreateThing", &Arn::billing_group(scope, group.clone()).to_string())?;
-            }
             batch.insert_thing(&self.record);
-        } else if is_changed {
-            permit.check("iot:UpdateThing", &thing)?;
-            let configuration = &self.after.configuration;
-            batch.update_thing(&self.record, configuration.thing_type_name.as_ref(), &configuration.attributes);
+        } else if self.is_reconfigured() {
+            batch.update_thing(&self.record, self.after.thing_type_name.as_ref(), &self.after.attributes);
         }
-        for (groups, action) in
-            [(&self.entered, "iot:AddThingToThingGroup"), (&self.left, "iot:RemoveThingFromThingGroup")]
-        {
-            for group in groups {
-                permit.check(action, &Arn::thing_group(scope, group.name.clone()).to_string())?;
-                permit.check(action, &thing)?;
-            }
-        }
-        let is_moved = !self.entered.is_empty() || !self.left.is_empty();
-        if is_moved {
+        if self.is_moved() {
             batch.change_memberships(&self.memberships, &self.entered, &self.left);
         }
-        if self.is_new || is_changed || is_moved {
-            batch.announce(Event::Thing { scope, thing_name: self.record.name.clone() });
-            self.tell(order, is_changed, batch).await.map_err(|error| Failure::of(error, FleetError::InternalError))?;
+        if self.changes() {
+            batch.announce(Event::Thing { scope: self.record.scope, thing_name: self.record.name.clone() });
+            self.tell(order, batch).await.map_err(|error| Failure::of(error, FleetError::InternalError))?;
         }
         Ok(())
     }
 
     /// Tells the change to whoever asked for registry events.
-    async fn tell(&self, order: &Order<'_>, is_changed: bool, batch: &mut Batch) -> Result<(), Error> {
+    async fn tell(&self, order: &Order<'_>, batch: &mut Batch) -> Result<(), Error> {
         let told = Told::load(&order.house.store, order.scope, order.now).await?;
         let record = &self.record;
         if self.is_new {
             told.thing_created(batch, record).await?;
-        } else if is_changed {
-            let Configuration { thing_type_name, attributes, .. } = self.after.configuration.clone();
+        } else if self.is_reconfigured() {
+            let Configuration { thing_type_name, attributes, .. } = self.after.clone();
             let version = record.version.saturating_add(1);
             let after = ThingRecord { thing_type_name, attributes, version, ..record.clone() };
             told.thing_updated(batch, record, &after).await?;
@@ -141,6 +135,36 @@ impl PlannedThing {
         }
         Ok(())
     }
+}
+
+/// May the thing be made, or become from `before` what it is to be? Each step is asked for as the operation of its own that
+/// it is.
+fn permitted(
+    order: &Order<'_>,
+    name: &ThingName,
+    before: Option<&Configuration>,
+    after: &ThingOutcome,
+) -> Result<(), Failure> {
+    let (scope, permit) = (order.scope, &order.permit);
+    let thing = Arn::thing(scope, name.clone()).to_string();
+    match before {
+        None => {
+            permit.check("iot:CreateThing", &thing)?;
+            if let Some(group) = &after.configuration.billing_group_name {
+                permit.check("iot:CreateThing", &Arn::billing_group(scope, group.clone()).to_string())?;
+            }
+        }
+        Some(before) if *before != after.configuration => permit.check("iot:UpdateThing", &thing)?,
+        Some(_) => {}
+    }
+    let MembershipChange { entered, left } = &after.groups;
+    for (groups, action) in [(entered, "iot:AddThingToThingGroup"), (left, "iot:RemoveThingFromThingGroup")] {
+        for group in groups {
+            permit.check(action, &Arn::thing_group(scope, group.clone()).to_string())?;
+            permit.check(action, &thing)?;
+        }
+    }
+    Ok(())
 }
 
 async fn new_record(

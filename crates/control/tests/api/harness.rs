@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use crate::client::{Api, Credentials};
+use crate::database::Database;
 use crate::server_certificates::Folder;
 
 /// Makes a test of each function for each engine.
@@ -88,7 +89,7 @@ static KEYS: LazyLock<(Authority, Sealer)> = LazyLock::new(|| {
 pub(crate) async fn on_sqlite<F: Future<Output = ()> + Send + 'static>(test: impl FnOnce(Api) -> F) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&StoreSettings::sqlite(dir.path())).await.unwrap();
-    test(open(store).await).await;
+    test(open(store, Database::Sqlite(dir.path().join("gatehouse.db"))).await).await;
 }
 
 pub(crate) async fn on_postgres<F: Future<Output = ()> + Send + 'static>(test: impl FnOnce(Api) -> F) {
@@ -102,9 +103,9 @@ pub(crate) async fn on_postgres<F: Future<Output = ()> + Send + 'static>(test: i
     tokio::spawn(connection);
     admin.batch_execute(&format!("CREATE SCHEMA {schema}")).await.unwrap();
     let joint = if address.contains('?') { '&' } else { '?' };
-    let settings = StoreSettings::postgres(format!("{address}{joint}options=-csearch_path%3D{schema}"));
-    let store = Store::open(&settings).await.unwrap();
-    let outcome = tokio::spawn(test(open(store).await)).await;
+    let url = format!("{address}{joint}options=-csearch_path%3D{schema}");
+    let store = Store::open(&StoreSettings::postgres(&url)).await.unwrap();
+    let outcome = tokio::spawn(test(open(store, Database::Postgres(url)).await)).await;
     admin.batch_execute(&format!("DROP SCHEMA {schema} CASCADE")).await.unwrap();
     if let Err(failed) = outcome {
         std::panic::resume_unwind(failed.into_panic());
@@ -120,6 +121,8 @@ fn unique() -> String {
 
 /// A running house.
 pub(crate) struct Running {
+    /// The database behind the house's store.
+    pub(crate) database: Database,
     /// The files behind the house's server certificates.
     pub(crate) server_certificates: Folder,
     pub(crate) house: Arc<House>,
@@ -136,7 +139,7 @@ impl Drop for Running {
     }
 }
 
-async fn open(store: Store) -> Api {
+async fn open(store: Store, database: Database) -> Api {
     let (authority, sealer) = tokio::task::block_in_place(|| LazyLock::force(&KEYS)).clone();
     let clock = Arc::new(TestClock::at(NOW));
     let server_certificates = Folder::new();
@@ -156,7 +159,8 @@ async fn open(store: Store) -> Api {
     let door = Arc::new(Door::new(Arc::clone(&house), &mut Registry::default()));
     let (address, plain) = serve(Arc::clone(&door), false).await;
     let (secure_address, secure) = serve(door, true).await;
-    let running = Running { server_certificates, house, clock, address, secure_address, listeners: [plain, secure] };
+    let listeners = [plain, secure];
+    let running = Running { database, server_certificates, house, clock, address, secure_address, listeners };
     let credentials = running.account(ACCOUNT).await;
     Api::new(running, credentials)
 }

@@ -43,6 +43,13 @@ impl Transcript {
                         "thingGroupId" => "thing group id",
                         "billingGroupId" => "billing group id",
                         "nextMarker" | "nextToken" => "marker",
+                        "resourceArns" => {
+                            let arns = member.as_object().into_iter().flat_map(|arns| arns.values());
+                            for (_, id) in arns.filter_map(|arn| arn.as_str()?.split_once(":cert/")) {
+                                self.learn("certificate", id);
+                            }
+                            continue;
+                        }
                         "endpointAddress" => "prefix",
                         _ => {
                             self.learn_from(member);

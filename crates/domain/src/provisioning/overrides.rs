@@ -1,4 +1,4 @@
-//! What becomes of a resource that exists already and differs (developer guide, "Template example for bulk
+//! What becomes of a resource that exists already (developer guide, "Template example for bulk
 //! registration").
 
 use super::members::{below, object, text};
@@ -13,7 +13,7 @@ pub enum Override {
     DoNothing,
     /// The template's takes its place.
     Replace,
-    /// Provisioning ends when they differ.
+    /// Provisioning fails.
     Fail,
 }
 
@@ -25,7 +25,7 @@ pub enum MergingOverride {
     DoNothing,
     /// The template's takes its place.
     Replace,
-    /// Provisioning ends when they differ.
+    /// Provisioning fails.
     Fail,
     /// The template's is added.
     Merge,

@@ -19,6 +19,7 @@ on_both_engines!(
     pages_are_complete_in_both_orders,
     admission_has_policies_and_things,
     a_damaged_row_is_named,
+    a_required_certificate_is_as_it_was_read,
 );
 
 async fn a_certificate_reads_back_as_it_was_written(db: Db) {
@@ -206,4 +207,17 @@ async fn a_damaged_row_is_named(db: Db) {
     db.run("UPDATE certificates SET status = 'GOOD'").await;
     let damaged = Error::Corrupt { table: "certificates", column: "status" };
     assert_eq!(db.store.certificate(scope(), id(1)).await, Err(damaged));
+}
+
+async fn a_required_certificate_is_as_it_was_read(db: Db) {
+    let read = certificate(1);
+    assert_eq!(db.write(|batch| batch.require_certificate(&read)).await, Err(Error::Conflict));
+    db.write(|batch| batch.insert_certificate(&read, "")).await.unwrap();
+    for _ in 0..2 {
+        db.write(|batch| batch.require_certificate(&read)).await.unwrap();
+    }
+    assert_eq!(db.store.certificate(scope(), id(1)).await, Ok(Some(read.clone())));
+    let status = CertificateStatus::Revoked;
+    db.write(|batch| batch.set_certificate_status(&read, status, "next", NOW)).await.unwrap();
+    assert_eq!(db.write(|batch| batch.require_certificate(&read)).await, Err(Error::Conflict));
 }
