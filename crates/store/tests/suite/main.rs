@@ -22,6 +22,7 @@ mod harness;
 mod model;
 mod opening;
 mod policies;
+mod provisioning;
 mod provisioning_templates;
 mod races;
 mod refusals;
