@@ -151,6 +151,71 @@ fn another_reader_understands_the_certificate() {
     }
 }
 
+fn claim(issuer: &Issuer, pair: &KeyPair, now: Timestamp) -> Certificate {
+    let Ok(recorded) = run(issuer.prepare_claim(pair, SERIAL, &[0x0B; 32], now).unwrap().record_in(&Log::default()));
+    issuer.sign(recorded).unwrap()
+}
+
+/// AWS's profile of provisioning claims, but for the issuer, which is ours.
+#[test]
+fn a_claim_has_exactly_its_profile() {
+    let pair = KeyPair::generate().unwrap();
+    for issuing_key in [IssuingKey::P256, IssuingKey::Rsa2048] {
+        let authority = authority(issuing_key);
+        let claim = claim(authority.issuer(), &pair, NOW);
+        let [_, serial, _, issuer, validity, subject, spki, extensions] =
+            values(value(values(value(claim.der()).1)[0]).1)[..]
+        else {
+            panic!()
+        };
+        assert_eq!(serial, [&[0x02, 21, 0], SERIAL.as_slice()].concat());
+        let ca = Certificate::from_pem(authority.issuer_pem()).unwrap();
+        assert_eq!(issuer, ca.subject_der());
+        assert_eq!(validity, b"\x30\x1e\x17\x0d270115075800Z\x17\x0d270115080500Z");
+        let name = "0b".repeat(32);
+        assert_eq!(subject, [b"\x30\x4b\x31\x49\x30\x47\x06\x03\x55\x04\x03\x0c\x40", name.as_bytes()].concat());
+        assert_eq!(spki, pair.spki_der());
+        let expected = [
+            b"\x30\x0c\x06\x03\x55\x1d\x13\x01\x01\xff\x04\x02\x30\x00".as_slice(),
+            b"\x30\x0e\x06\x03\x55\x1d\x0f\x01\x01\xff\x04\x04\x03\x02\x07\x80",
+        ];
+        assert_eq!(values(value(value(extensions).1).1), expected);
+        assert_eq!(claim.not_before(), NOW.plus_millis(-120_000));
+        assert_eq!(claim.not_after(), NOW.plus_millis(300_000));
+        assert!(!claim.is_ca());
+
+        let (_, parsed) = X509Certificate::from_der(claim.der()).unwrap();
+        gatehouse_pki::signature::verify_signature(
+            ca.spki_der(),
+            claim.signature_algorithm(),
+            parsed.tbs_certificate.as_ref(),
+            &parsed.signature_value.data,
+        )
+        .unwrap();
+    }
+}
+
+#[test]
+fn claims_are_recorded_before_they_are_signed_and_need_a_generator_and_a_clock() {
+    let authority = authority(IssuingKey::P256);
+    let pair = KeyPair::generate().unwrap();
+    let prepare = |serial, now| authority.issuer().prepare_claim(&pair, serial, &[0x0B; 32], now);
+    let log = Log::default();
+    let Ok(recorded) = run(prepare(SERIAL, NOW).unwrap().record_in(&log));
+    let claim = authority.issuer().sign(recorded).unwrap();
+    let tbs = values(value(claim.der()).1)[0];
+    let digest: [u8; 32] = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, tbs).as_ref().try_into().unwrap();
+    assert_eq!(*log.0.lock(), [(SERIAL, claim.subject_der().to_vec(), digest)]);
+    assert_eq!(run(prepare(SERIAL, NOW).unwrap().record_in(&Refusing)).unwrap_err(), "the store is away");
+    assert_eq!(prepare([0; 20], NOW).map(drop), Err(IssueError::SerialZero));
+    let before_1950 = Timestamp::from_secs(-1_000_000_000);
+    assert_eq!(prepare(SERIAL, before_1950).map(drop), Err(IssueError::Clock(before_1950)));
+    // A claim that reaches into 2050 is written with four digits of the year.
+    let last = Timestamp::from_secs(2_524_607_999);
+    let claim = self::claim(authority.issuer(), &pair, last);
+    assert_eq!(claim.not_after(), last.plus_millis(300_000));
+}
+
 #[test]
 fn a_request_that_names_nobody_gets_the_default_subject() {
     let issuer = authority(IssuingKey::P256);
