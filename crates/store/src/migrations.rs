@@ -22,6 +22,7 @@ pub(crate) const SQLITE: &[Migration] = &[
     Migration { version: 8, sql: include_str!("../migrations/sqlite/0008_certificate_providers.sql") },
     Migration { version: 9, sql: include_str!("../migrations/sqlite/0009_provisioning_templates.sql") },
     Migration { version: 10, sql: include_str!("../migrations/sqlite/0010_fleet_provisioning.sql") },
+    Migration { version: 11, sql: include_str!("../migrations/sqlite/0011_registration_tasks.sql") },
 ];
 
 pub(crate) const POSTGRES: &[Migration] = &[
@@ -35,6 +36,7 @@ pub(crate) const POSTGRES: &[Migration] = &[
     Migration { version: 8, sql: include_str!("../migrations/postgres/0008_certificate_providers.sql") },
     Migration { version: 9, sql: include_str!("../migrations/postgres/0009_provisioning_templates.sql") },
     Migration { version: 10, sql: include_str!("../migrations/postgres/0010_fleet_provisioning.sql") },
+    Migration { version: 11, sql: include_str!("../migrations/postgres/0011_registration_tasks.sql") },
 ];
 
 /// The steps that `applied` (version and text, in order) lacks.

@@ -36,7 +36,7 @@ pub(crate) use on_both_engines;
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 /// The tables of the registry.
-pub(crate) const TABLES: [&str; 42] = [
+pub(crate) const TABLES: [&str; 44] = [
     "accounts",
     "access_keys",
     "certificates",
@@ -79,6 +79,8 @@ pub(crate) const TABLES: [&str; 42] = [
     "provisioning_template_versions",
     "unclaimed_certificates",
     "provisioning_claims",
+    "registration_tasks",
+    "registration_task_lines",
 ];
 
 /// An open store on a database of its own.

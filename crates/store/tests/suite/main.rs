@@ -26,6 +26,7 @@ mod provisioning_templates;
 mod races;
 mod refusals;
 mod registration_codes;
+mod registration_tasks;
 mod retained_messages;
 mod role_aliases;
 mod sessions;
