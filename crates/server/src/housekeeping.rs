@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatehouse_control::provisioning::fleet::give_up_unclaimed;
+use gatehouse_domain::limits;
 use gatehouse_domain::time::{Clock, Timestamp};
 use gatehouse_store::{Error, LOG_RETENTION_MS, Store};
 
@@ -25,6 +26,9 @@ const UNCLAIMED: Duration = Duration::from_secs(60);
 const CLAIMS: Duration = Duration::from_secs(60 * 60);
 /// How long a claim is remembered behind its end, in milliseconds: who comes with it late hears that it has expired.
 const KEPT_CLAIMS_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Between looks for registration tasks that ended long ago.
+const TASKS: Duration = Duration::from_secs(60 * 60);
 
 /// Everything that is to be done.
 pub(crate) fn chores(store: &Store, clock: &Arc<dyn Clock>) -> Vec<Chore> {
@@ -46,6 +50,9 @@ pub(crate) fn chores(store: &Store, clock: &Arc<dyn Clock>) -> Vec<Chore> {
             with(),
             |store, now| async move { give_up_unclaimed(&store, now).await },
         )),
+        Box::pin(every(TASKS, "old registration tasks cannot be removed", with(), |store, now| async move {
+            store.prune_registration_tasks(now.plus_millis(-limits::REGISTRATION_TASK_MS)).await
+        })),
         Box::pin(every(
             CLAIMS,
             "provisioning claims that have ended cannot be removed",

@@ -15,6 +15,7 @@ use gatehouse_domain::scope::Scope;
 use gatehouse_domain::thing::{AttachmentOutcome, attach_principal};
 use gatehouse_domain::time::Timestamp;
 use gatehouse_store::{Batch, PolicyRecord, UnclaimedCertificate};
+use tokio::sync::Semaphore;
 
 use super::certificate::{Standing, Subject};
 use super::failure::Failure;
@@ -40,6 +41,16 @@ pub(crate) struct Order<'a> {
     pub(crate) unclaimed: Option<UnclaimedCertificate>,
 }
 
+/// What goes along with a plan that is one of very many.
+pub(crate) trait Along: Sync {
+    /// Writes more into the commit of the plan: it is done when the plan is, and not otherwise. May be asked again when the
+    /// commit loses a race.
+    fn write(&self, certificate_id: CertificateId, resource_arns: &BTreeMap<String, String>, batch: &mut Batch);
+
+    /// The place in which a signing request is checked, so that these checks do not take all processors.
+    fn checks(&self) -> &Semaphore;
+}
+
 /// What there is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Provisioned {
@@ -56,11 +67,28 @@ impl Order<'_> {
     /// # Errors
     /// [`Failure`]; nothing is left behind then, but the record of a certificate that was issued for it.
     pub(crate) async fn carry_out(&self) -> Result<Provisioned, Failure> {
-        let subject = Subject::of(self, &self.plan.certificate).await?;
+        let subject = Subject::of(self, &self.plan.certificate, None).await?;
+        self.commit(&subject, None).await?;
+        self.provisioned(&subject).await
+    }
+
+    /// Carries the plan out with what goes `along`.
+    ///
+    /// # Errors
+    /// As [`Self::carry_out`].
+    pub(crate) async fn carry_out_with(&self, along: &dyn Along) -> Result<(), Failure> {
+        let subject = Subject::of(self, &self.plan.certificate, Some(along.checks())).await?;
+        self.commit(&subject, Some(along)).await
+    }
+
+    async fn commit(&self, subject: &Subject, along: Option<&dyn Along>) -> Result<(), Failure> {
         for _ in 0..limits::COMMIT_ATTEMPTS {
-            let batch = self.batch(&subject).await?;
+            let mut batch = self.batch(subject).await?;
+            if let Some(along) = along {
+                along.write(subject.id(), &self.resource_arns(subject), &mut batch);
+            }
             match self.house.commit(batch).await {
-                Ok(()) => return self.provisioned(&subject).await,
+                Ok(()) => return Ok(()),
                 Err(Error::Store(gatehouse_store::Error::Conflict)) => {}
                 Err(error) => return Err(Failure::of(error, FleetError::InternalError)),
             }
@@ -189,7 +217,8 @@ impl Order<'_> {
         })
     }
 
-    async fn provisioned(&self, subject: &Subject) -> Result<Provisioned, Failure> {
+    /// The ARNs of what the template names, by their logical names.
+    fn resource_arns(&self, subject: &Subject) -> BTreeMap<String, String> {
         let mut resource_arns = BTreeMap::new();
         let certificate_arn = Arn::certificate(self.scope, subject.id());
         resource_arns.insert(self.plan.certificate.logical_name.clone(), certificate_arn.to_string());
@@ -200,11 +229,15 @@ impl Order<'_> {
             let arn = Arn::policy(self.scope, policy_name(&planned.policy));
             resource_arns.insert(planned.logical_name.clone(), arn.to_string());
         }
+        resource_arns
+    }
+
+    async fn provisioned(&self, subject: &Subject) -> Result<Provisioned, Failure> {
         Ok(Provisioned {
             certificate_id: subject.id(),
             certificate_pem: subject.pem(self).await?,
             thing_name: self.plan.thing.as_ref().map(|thing| thing.name.clone()),
-            resource_arns,
+            resource_arns: self.resource_arns(subject),
         })
     }
 }
