@@ -14,6 +14,7 @@ use gatehouse_pki::seal::Sealer;
 use gatehouse_pki::server_bundles::ServerBundles;
 use gatehouse_store::{Batch, Store};
 
+use crate::bulk::Bulk;
 use crate::certificates::NewCertificate;
 use crate::certificates::issue::{Issuing, SignedClaim};
 use crate::credentials::roles::Roles;
@@ -44,6 +45,8 @@ pub struct House {
     pub functions: Arc<Functions>,
     /// The roles that the configuration knows.
     pub roles: Roles,
+    /// Bulk registration.
+    pub bulk: Bulk,
     /// The domain that device endpoints live under.
     pub domain: String,
     /// The Regions served.
@@ -73,6 +76,8 @@ pub struct Caller {
     pub source_ip: IpAddr,
     /// Whether it came in through TLS.
     pub is_secure: bool,
+    /// How the caller named the API: host, and port if it gave one.
+    pub host: Option<String>,
 }
 
 /// One call of one operation.

@@ -8,6 +8,7 @@
 
 pub mod access_key;
 pub mod body;
+pub mod bulk;
 pub mod call;
 pub mod certificates;
 pub mod credentials;

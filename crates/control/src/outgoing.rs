@@ -4,8 +4,9 @@
 use std::io;
 use std::pin::Pin;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -68,6 +69,51 @@ pub(crate) async fn exchange(
     request: http::Request<Bytes>,
     answer_bytes_max: usize,
 ) -> Result<http::Response<Bytes>, ExchangeError> {
+    let (parts, mut body) = open(connect, request).await?.into_parts();
+    let mut bytes = BytesMut::new();
+    while let Some(part) = body.next().await? {
+        if bytes.len() + part.len() > answer_bytes_max {
+            return Err(ExchangeError::TooLong(answer_bytes_max));
+        }
+        bytes.extend_from_slice(&part);
+    }
+    Ok(http::Response::from_parts(parts, bytes.freeze()))
+}
+
+/// A body that arrives part by part, as fast as it is asked for. The connection ends with it.
+pub(crate) struct Arriving {
+    body: Incoming,
+    /// `None` once it has ended.
+    connection: Option<Connection>,
+}
+
+type Connection = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
+
+impl Arriving {
+    /// The next part, of a few hundred kilobytes at most; `None` behind the last. Nothing is lost by who stops waiting.
+    ///
+    /// # Errors
+    /// [`ExchangeError`] when the body breaks off.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ExchangeError> {
+        loop {
+            let frame = self.body.frame();
+            let Some(frame) = driven(&mut self.connection, frame).await? else { return Ok(None) };
+            // Trailers say nothing that anybody asks for.
+            if let Ok(part) = frame?.into_data() {
+                return Ok(Some(part));
+            }
+        }
+    }
+}
+
+/// Sends `request` as [`exchange`] does, and answers as soon as the answer's head is there.
+///
+/// # Errors
+/// [`ExchangeError`]. No status is an error.
+pub(crate) async fn open(
+    connect: &dyn Connect,
+    request: http::Request<Bytes>,
+) -> Result<http::Response<Arriving>, ExchangeError> {
     let (mut parts, body) = request.into_parts();
     let is_secure = parts.uri.scheme_str() == Some("https");
     let authority = parts.uri.authority().ok_or(ExchangeError::Request("the request names no host"))?.clone();
@@ -84,35 +130,24 @@ pub(crate) async fn exchange(
 
     let stream = connect.connect(host, port, is_secure).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let answered = async {
-        let answer = sender.send_request(http::Request::from_parts(parts, Full::new(body))).await?;
-        let (parts, body) = answer.into_parts();
-        let body =
-            Limited::new(body, answer_bytes_max).collect().await.map_err(|error| broken(error, answer_bytes_max))?;
-        Ok(http::Response::from_parts(parts, body.to_bytes()))
-    };
-    tokio::pin!(answered, connection);
-    // Driven here, the connection ends with whoever waits for its answer.
-    let mut is_open = true;
-    loop {
-        tokio::select! {
-            biased;
-            answer = &mut answered => return answer,
-            ended = &mut connection, if is_open => {
-                ended?;
-                is_open = false;
-            }
-        }
-    }
+    let mut connection: Option<Connection> = Some(Box::pin(connection));
+    let answered = sender.send_request(http::Request::from_parts(parts, Full::new(body)));
+    let (parts, body) = driven(&mut connection, answered).await??.into_parts();
+    Ok(http::Response::from_parts(parts, Arriving { body, connection }))
 }
 
-/// What a body that cannot be read to its end means.
-fn broken(error: Box<dyn std::error::Error + Send + Sync>, answer_bytes_max: usize) -> ExchangeError {
-    if error.is::<LengthLimitError>() {
-        return ExchangeError::TooLong(answer_bytes_max);
-    }
-    match error.downcast::<hyper::Error>() {
-        Ok(error) => ExchangeError::Http(*error),
-        Err(error) => ExchangeError::Connect(io::Error::other(error)),
+/// Waits for `awaited` while the connection it comes through is driven: here, so that it ends with whoever waits.
+async fn driven<T>(connection: &mut Option<Connection>, awaited: impl Future<Output = T>) -> Result<T, ExchangeError> {
+    let mut awaited = std::pin::pin!(awaited);
+    loop {
+        let Some(open) = connection else { return Ok(awaited.await) };
+        tokio::select! {
+            biased;
+            outcome = &mut awaited => return Ok(outcome),
+            ended = open => {
+                *connection = None;
+                ended?;
+            }
+        }
     }
 }

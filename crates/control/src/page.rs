@@ -3,7 +3,7 @@
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use gatehouse_domain::certificate::CertificateId;
 use gatehouse_domain::limits;
 use gatehouse_domain::scope::Scope;
@@ -36,6 +36,17 @@ impl MarkerKey {
         }
         context.update(cursor);
         context.sign()
+    }
+
+    /// A MAC for `purpose`, which is no operation's name, as text for URLs.
+    pub(crate) fn mac(&self, purpose: &str, scope: Scope, text: &[u8]) -> String {
+        URL_SAFE_NO_PAD.encode(self.tag(purpose, scope, text))
+    }
+
+    /// Whether `mac` is what [`Self::mac`] answers.
+    pub(crate) fn is_mac(&self, purpose: &str, scope: Scope, text: &[u8], mac: &str) -> bool {
+        let expected = self.mac(purpose, scope, text);
+        aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_bytes(), mac.as_bytes()).is_ok()
     }
 
     fn seal(&self, operation: &str, scope: Scope, cursor: &impl Serialize) -> Result<String, Error> {

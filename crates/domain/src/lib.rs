@@ -33,6 +33,7 @@ pub mod provisioning_template;
 pub mod quotas;
 pub mod rate_limit;
 pub mod refusal;
+pub mod registration_task;
 pub mod registry_event;
 pub mod role_alias;
 pub mod scope;

@@ -133,6 +133,23 @@ pub const TEMPLATE_WORK_BYTES: usize = 64 * 1024;
 /// The value of a thing's attribute, in characters (service model, `AttributeValue`).
 pub const ATTRIBUTE_VALUE_CHARACTERS: usize = 800;
 
+/// A line of a registration task's input file, in bytes without its end.
+pub const REGISTRATION_LINE_BYTES: usize = 256 * 1024;
+/// How long a registration task may take, and how long it and its reports are kept after its end, in milliseconds.
+pub const REGISTRATION_TASK_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+/// Registration tasks that are worked on at once; others wait for their turn. (Ours.)
+pub const REGISTRATION_TASKS_AT_ONCE: usize = 32;
+/// How long a registration task has its turn when others wait. (Ours.)
+pub const REGISTRATION_TURN: Duration = Duration::from_secs(30);
+/// Lines of one registration task under way at once. (Ours: enough to fill a flush of the store.)
+pub const REGISTRATION_LINES: usize = 32;
+/// The same of all registration tasks together: what a device waits for behind them is bounded. (Ours.)
+pub const REGISTRATION_LINES_AT_ONCE: usize = 64;
+/// How long a link to a report of a registration task is good, in milliseconds. (Ours.)
+pub const REPORT_LINK_MS: i64 = 60 * 60 * 1000;
+/// Reports of registration tasks that are sent at once; more are turned away. (Ours.)
+pub const REPORTS_AT_ONCE: usize = 32;
+
 /// A client id, in bytes.
 pub const CLIENT_ID_BYTES: usize = 128;
 /// Shortest keep-alive, in seconds; shorter ones count as this.

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use gatehouse_control::bulk::report::{self, ReportBody};
+use gatehouse_control::call::House;
 use gatehouse_control::door::{Door, Peer};
 use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -29,9 +31,13 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long open requests may take to end when the server stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// What an answer carries.
+type Body = Either<Full<Bytes>, ReportBody>;
+
 /// What the listener serves.
 pub(crate) struct Api {
     pub(crate) door: Arc<Door>,
+    pub(crate) house: Arc<House>,
     pub(crate) root_pem: Bytes,
     pub(crate) registry: Registry,
     /// Whether the house is fit to serve.
@@ -124,9 +130,12 @@ async fn requests(
 }
 
 impl Api {
-    async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
         let is_get = request.method() == Method::GET;
-        match request.uri().path() {
+        if is_get && request.uri().path().starts_with(report::PATH) {
+            return report::answer(&self.house, request.uri()).await.map(Either::Right);
+        }
+        let answer = match request.uri().path() {
             "/root-ca.pem" | "/_gatehouse/root-ca.pem" if is_get => {
                 page(StatusCode::OK, "application/x-pem-file", self.root_pem.clone())
             }
@@ -138,7 +147,8 @@ impl Api {
                 "there is no such page: health, metrics, root-ca.pem\n".into(),
             ),
             _ => self.door.handle(request, peer).await,
-        }
+        };
+        answer.map(Either::Left)
     }
 
     fn health(&self) -> Response<Full<Bytes>> {

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use gatehouse_domain::domain_configuration::ServerCertificateArn;
 use gatehouse_domain::function::FunctionArn;
 use gatehouse_domain::quotas::Quotas;
+use gatehouse_domain::registration_task::input::BucketName;
 use gatehouse_domain::role_alias::RoleArn;
-use gatehouse_domain::scope::Region;
+use gatehouse_domain::scope::{AccountId, Region};
 use gatehouse_gateway::{RefusalStyle, SniPolicy};
 use gatehouse_store::StoreSettings;
 use serde::Deserialize;
@@ -50,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) server_certificates: BTreeMap<ServerCertificateArn, ServerCertificate>,
     /// Where functions are called, by their ARNs.
     pub(crate) functions: BTreeMap<FunctionArn, Function>,
+    /// Where input files of bulk registration lie, by the names of their buckets.
+    pub(crate) buckets: BTreeMap<BucketName, Bucket>,
     /// What accounts and connections are held to.
     pub(crate) limits: Quotas,
     /// Logs.
@@ -99,6 +102,8 @@ pub(crate) struct Api {
     pub(crate) key: Option<PathBuf>,
     /// Serve plain HTTP on addresses other than loopback.
     pub(crate) allow_plain: bool,
+    /// How callers reach it, such as `https://iot.example.com`: what links to it begin with.
+    pub(crate) url: Option<String>,
 }
 
 /// The devices' TLS.
@@ -178,6 +183,29 @@ pub(crate) struct Function {
     /// A file whose first line is its secret.
     pub(crate) secret_access_key_file: Option<PathBuf>,
     /// PEM file with the roots that an https address is trusted by.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Plain HTTP to another machine.
+    #[serde(default)]
+    pub(crate) allow_plain: bool,
+}
+
+/// A bucket: a folder, or one of an S3-compatible service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Bucket {
+    /// Whose it is: nobody else can have it read.
+    pub(crate) account: AccountId,
+    /// A folder of this machine.
+    pub(crate) path: Option<PathBuf>,
+    /// `https://host` or `http://host:port` of the service.
+    pub(crate) endpoint: Option<String>,
+    /// The Region that requests are signed for; the first of `regions` when absent.
+    pub(crate) region: Option<Region>,
+    /// Our access key there.
+    pub(crate) access_key_id: Option<String>,
+    /// A file whose first line is its secret.
+    pub(crate) secret_access_key_file: Option<PathBuf>,
+    /// PEM file with the roots that an https endpoint is trusted by.
     pub(crate) ca_file: Option<PathBuf>,
     /// Plain HTTP to another machine.
     #[serde(default)]
@@ -273,6 +301,7 @@ impl Default for Config {
             credentials: Credentials::default(),
             server_certificates: BTreeMap::new(),
             functions: BTreeMap::new(),
+            buckets: BTreeMap::new(),
             limits: Quotas::default(),
             log: Log::default(),
         }
@@ -496,7 +525,7 @@ mod tests {
     #[test]
     fn bad_configuration_is_one_sentence_that_names_the_key() {
         type Case = (Option<&'static str>, &'static [(&'static str, &'static str)], &'static str);
-        let cases: [Case; 18] = [
+        let cases: [Case; 21] = [
             (Some("[limits]\nconnect_rat = 1"), &[], "connect_rat"),
             (None, &[("GATEHOUSE_LIMITS_CONNECT_RATE", "-1")], "-1"),
             (None, &[("GATEHOUSE_LIMITS_SESSION_EXPIRY_SECS", "604801")], "604800"),
@@ -520,6 +549,9 @@ mod tests {
                 "ulr",
             ),
             (Some("[credentials.sts]\nendpoint = \"http://127.0.0.1\""), &[], "access_key_id"),
+            (Some("[buckets]\nab = { account = \"000000000000\", path = \"x\" }"), &[], "bucket's name"),
+            (Some("[buckets]\ninput = { path = \"x\" }"), &[], "account"),
+            (Some("[buckets]\ninput = { account = \"1\", path = \"x\" }"), &[], "account"),
             (
                 Some(
                     "[credentials.roles]\n\"arn:aws:iam::000000000000:role/r\" = \"r.json\"\n[credentials.sts]\n\

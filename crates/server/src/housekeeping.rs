@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatehouse_control::provisioning::fleet::give_up_unclaimed;
+use gatehouse_domain::limits;
 use gatehouse_domain::time::{Clock, Timestamp};
 use gatehouse_store::{Error, LOG_RETENTION_MS, REGISTRY_MESSAGE_RETENTION_MS, Store};
 
@@ -30,6 +31,9 @@ const REGISTRY_EVENTS: Duration = Duration::from_secs(10 * 60);
 /// How long a registry event may wait before that is told, in milliseconds.
 const REGISTRY_EVENTS_LATE_MS: i64 = 10 * 60 * 1000;
 
+/// Between looks for registration tasks that ended long ago.
+const TASKS: Duration = Duration::from_secs(60 * 60);
+
 /// Everything that is to be done.
 pub(crate) fn chores(store: &Store, clock: &Arc<dyn Clock>) -> Vec<Chore> {
     let with = || (store.clone(), Arc::clone(clock));
@@ -50,6 +54,9 @@ pub(crate) fn chores(store: &Store, clock: &Arc<dyn Clock>) -> Vec<Chore> {
             with(),
             |store, now| async move { give_up_unclaimed(&store, now).await },
         )),
+        Box::pin(every(TASKS, "old registration tasks cannot be removed", with(), |store, now| async move {
+            store.prune_registration_tasks(now.plus_millis(-limits::REGISTRATION_TASK_MS)).await
+        })),
         Box::pin(every(
             CLAIMS,
             "provisioning claims that have ended cannot be removed",

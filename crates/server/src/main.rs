@@ -1,6 +1,7 @@
 //! The binary `gatehouse`: command line, configuration, wiring. What it serves is in the other crates.
 
 mod api;
+mod buckets;
 mod client_files;
 mod clock;
 mod commands;

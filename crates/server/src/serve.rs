@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use gatehouse_control::bulk::worker::Worker;
 use gatehouse_control::call::House;
 use gatehouse_control::door::Door;
 use gatehouse_control::functions::Functions;
@@ -28,6 +29,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::api::{self, Api};
+use crate::buckets;
 use crate::config::{Address, Config};
 use crate::credentials;
 use crate::failure::Failure;
@@ -91,6 +93,7 @@ pub(crate) async fn start(config: &Config) -> Result<Running, Failure> {
     metrics::register_store(&mut registry, &opened.store);
     let house = open_house(config, &opened, Arc::clone(&certificates), functions)?;
     let gateway = open_gateway(config, &opened, Arc::clone(&house), &mut registry).await?;
+    let worker = Worker::new(Arc::clone(&house));
     let api = open_api(&opened, house, registry, Arc::clone(&gateway));
 
     let (stop, stopped) = watch::channel(false);
@@ -114,6 +117,7 @@ pub(crate) async fn start(config: &Config) -> Result<Running, Failure> {
     tasks.spawn(until_stopped(Box::pin(renewal), stopped.clone()));
     let following = server_certificates::follow(certificates, Arc::clone(&opened.clock));
     tasks.spawn(until_stopped(Box::pin(following), stopped.clone()));
+    tasks.spawn(worker.run(stopped.clone()));
     for chore in housekeeping::chores(&opened.store, &opened.clock) {
         tasks.spawn(until_stopped(chore, stopped.clone()));
     }
@@ -172,12 +176,14 @@ fn open_house(
         roles: credentials::roles(&config.credentials)?,
         domain: config.domain.clone(),
         regions: config.regions.clone(),
+        bulk: buckets::open(config)?,
     }))
 }
 
 fn open_api(opened: &Opened, house: Arc<House>, mut registry: Registry, gateway: Arc<Gateway>) -> Arc<Api> {
     Arc::new(Api {
-        door: Arc::new(Door::new(house, &mut registry)),
+        door: Arc::new(Door::new(Arc::clone(&house), &mut registry)),
+        house,
         root_pem: Bytes::from(opened.authority.root_pem().to_owned()),
         registry,
         is_healthy: Box::new(move || gateway.is_current()),

@@ -23,6 +23,7 @@ pub(crate) const SQLITE: &[Migration] = &[
     Migration { version: 9, sql: include_str!("../migrations/sqlite/0009_provisioning_templates.sql") },
     Migration { version: 10, sql: include_str!("../migrations/sqlite/0010_fleet_provisioning.sql") },
     Migration { version: 11, sql: include_str!("../migrations/sqlite/0011_registry_events.sql") },
+    Migration { version: 12, sql: include_str!("../migrations/sqlite/0012_registration_tasks.sql") },
 ];
 
 pub(crate) const POSTGRES: &[Migration] = &[
@@ -37,6 +38,7 @@ pub(crate) const POSTGRES: &[Migration] = &[
     Migration { version: 9, sql: include_str!("../migrations/postgres/0009_provisioning_templates.sql") },
     Migration { version: 10, sql: include_str!("../migrations/postgres/0010_fleet_provisioning.sql") },
     Migration { version: 11, sql: include_str!("../migrations/postgres/0011_registry_events.sql") },
+    Migration { version: 12, sql: include_str!("../migrations/postgres/0012_registration_tasks.sql") },
 ];
 
 /// The steps that `applied` (version and text, in order) lacks.

@@ -11,6 +11,7 @@ use gatehouse_pki::csr::VerifiedCsr;
 use gatehouse_pki::issue::{Applicant, IssuanceLog, ToBeSigned};
 use gatehouse_pki::key_pair::KeyPair;
 use gatehouse_store::{Batch, CertificateRecord, IssuanceRecord};
+use tokio::sync::Semaphore;
 
 use super::delegated_issue::Delegated;
 use super::{NewCertificate, Origin};
@@ -48,12 +49,20 @@ impl Issuing<'_> {
     /// `InvalidRequestException` when the request is refused, or the provider's answer; `ServiceUnavailableException` when the
     /// provider gives none now.
     pub async fn for_request(&self, csr: &str, asker: Asker<'_>) -> Result<NewCertificate, Error> {
-        let pem = csr.to_owned();
-        // The checks of a large RSA key take milliseconds.
-        let verified = tokio::task::spawn_blocking(move || VerifiedCsr::from_pem(&pem))
-            .await
-            .map_err(|error| Error::Internal(error.to_string()))?
-            .map_err(|refusal| Error::invalid(format!("the certificate signing request is refused: {refusal}")))?;
+        self.for_request_in(None, csr, asker).await
+    }
+
+    /// The same, where the request is checked in one of these places: for those who have very many of them.
+    ///
+    /// # Errors
+    /// As [`Self::for_request`].
+    pub(crate) async fn for_request_in(
+        &self,
+        checks: Option<&Semaphore>,
+        csr: &str,
+        asker: Asker<'_>,
+    ) -> Result<NewCertificate, Error> {
+        let verified = verified(checks, csr.to_owned()).await?;
         match self.house.store.certificate_provider(self.scope).await? {
             Some(provider) => Delegated { issuing: *self, provider: &provider }.issue(csr, &verified, asker).await,
             None => self.to((&verified).into()).await,
@@ -103,6 +112,18 @@ impl Issuing<'_> {
         let certificate = issuer.sign(recorded).map_err(|error| internal(&error))?;
         Ok(SignedClaim { certificate, serial })
     }
+}
+
+async fn verified(checks: Option<&Semaphore>, pem: String) -> Result<VerifiedCsr, Error> {
+    let _place = match checks {
+        Some(checks) => Some(checks.acquire().await.map_err(|error| Error::Internal(error.to_string()))?),
+        None => None,
+    };
+    // The checks of a large RSA key take milliseconds.
+    tokio::task::spawn_blocking(move || VerifiedCsr::from_pem(&pem))
+        .await
+        .map_err(|error| Error::Internal(error.to_string()))?
+        .map_err(|refusal| Error::invalid(format!("the certificate signing request is refused: {refusal}")))
 }
 
 impl IssuanceLog for Issuing<'_> {

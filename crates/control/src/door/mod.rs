@@ -152,6 +152,7 @@ impl Door {
                 device: signer.device().cloned(),
                 source_ip: arrived.peer.ip,
                 is_secure: arrived.peer.is_secure,
+                host: host(&arrived.parts),
             },
             now: self.house.clock.now(),
             operation: route.name,
@@ -251,6 +252,13 @@ fn not_implemented(name: &str) -> Error {
         Code::NotImplementedException,
         format!("the operation {name} exists in the AWS IoT API and is not implemented by Gatehouse yet"),
     )
+}
+
+/// The host that the request is for. It is signed, so nobody else has written it.
+fn host(parts: &http::request::Parts) -> Option<String> {
+    let host = parts.headers.get(http::header::HOST)?.to_str().ok()?;
+    let authority: http::uri::Authority = host.parse().ok()?;
+    (!host.contains('@')).then(|| authority.as_str().to_owned())
 }
 
 /// The status line of an error code.

@@ -73,6 +73,11 @@ impl Address {
         host.eq_ignore_ascii_case("localhost") || ip.is_ok_and(|ip: IpAddr| ip.to_canonical().is_loopback())
     }
 
+    /// Scheme and authority.
+    pub(crate) fn origin(&self) -> (&str, &str) {
+        (self.0.scheme_str().unwrap_or("https"), self.0.authority().map_or("", |authority| authority.as_str()))
+    }
+
     /// Whether a path or query follows the host.
     #[must_use]
     pub fn has_path(&self) -> bool {
@@ -148,8 +153,8 @@ impl Function {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let uri = match &self.place {
             Place::Url(Address(url)) => url.clone(),
-            Place::Invoke(Address(endpoint), credentials) => {
-                let authority = endpoint.authority().map_or("", |authority| authority.as_str());
+            Place::Invoke(endpoint, credentials) => {
+                let (scheme, authority) = endpoint.origin();
                 headers.insert(HOST, HeaderValue::from_str(authority)?);
                 let kind = HeaderName::from_static("x-amz-invocation-type");
                 headers.insert(kind, HeaderValue::from_static("RequestResponse"));
@@ -160,7 +165,6 @@ impl Function {
                         .for_service(SERVICE, secret)
                         .sign(&Method::POST, &target, &mut headers, &body);
                 }
-                let scheme = endpoint.scheme_str().unwrap_or("https");
                 Uri::builder().scheme(scheme).authority(authority).path_and_query(target).build()?
             }
         };

@@ -9,6 +9,7 @@ mod domain_configuration;
 mod event_configuration;
 mod policy_attachment;
 mod provisioning_template;
+mod registration_task;
 mod resource_tags;
 mod role_of_alias;
 mod thing_attachment;
@@ -78,6 +79,7 @@ operations! {
     describe_role_alias::DescribeRoleAlias,
     describe_thing::DescribeThing,
     describe_thing_group::DescribeThingGroup,
+    describe_thing_registration_task::DescribeThingRegistrationTask,
     describe_thing_type::DescribeThingType,
     detach_policy::DetachPolicy,
     detach_principal_policy::DetachPrincipalPolicy,
@@ -109,6 +111,8 @@ operations! {
     list_thing_groups_for_thing::ListThingGroupsForThing,
     list_thing_principals::ListThingPrincipals,
     list_thing_principals_v2::ListThingPrincipalsV2,
+    list_thing_registration_task_reports::ListThingRegistrationTaskReports,
+    list_thing_registration_tasks::ListThingRegistrationTasks,
     list_thing_types::ListThingTypes,
     list_things::ListThings,
     list_things_in_billing_group::ListThingsInBillingGroup,
@@ -121,6 +125,8 @@ operations! {
     remove_thing_from_billing_group::RemoveThingFromBillingGroup,
     remove_thing_from_thing_group::RemoveThingFromThingGroup,
     set_default_policy_version::SetDefaultPolicyVersion,
+    start_thing_registration_task::StartThingRegistrationTask,
+    stop_thing_registration_task::StopThingRegistrationTask,
     tag_resource::TagResource,
     test_authorization::TestAuthorization,
     transfer_certificate::TransferCertificate,

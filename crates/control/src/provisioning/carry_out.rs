@@ -16,6 +16,7 @@ use gatehouse_domain::scope::Scope;
 use gatehouse_domain::thing::{AttachmentOutcome, attach_principal};
 use gatehouse_domain::time::Timestamp;
 use gatehouse_store::{Batch, PolicyRecord, UnclaimedCertificate};
+use tokio::sync::Semaphore;
 
 use super::certificate::{Standing, Subject};
 use super::failure::Failure;
@@ -41,6 +42,16 @@ pub(crate) struct Order<'a> {
     pub(crate) unclaimed: Option<UnclaimedCertificate>,
 }
 
+/// What goes along with a plan that is one of very many.
+pub(crate) trait Along: Sync {
+    /// Writes more into the commit of the plan: it is done when the plan is, and not otherwise. May be asked again when the
+    /// commit loses a race.
+    fn write(&self, certificate_id: CertificateId, resource_arns: &BTreeMap<String, String>, batch: &mut Batch);
+
+    /// The place in which a signing request is checked, so that these checks do not take all processors.
+    fn checks(&self) -> &Semaphore;
+}
+
 /// What there is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Provisioned {
@@ -57,6 +68,18 @@ impl Order<'_> {
     /// # Errors
     /// [`Failure`]; nothing is left behind then, but the record of a certificate that was issued for it.
     pub(crate) async fn carry_out(&self) -> Result<Provisioned, Failure> {
+        self.carry_out_along(None).await
+    }
+
+    /// Carries the plan out with what goes `along`.
+    ///
+    /// # Errors
+    /// As [`Self::carry_out`].
+    pub(crate) async fn carry_out_with(&self, along: &dyn Along) -> Result<(), Failure> {
+        self.carry_out_along(Some(along)).await.map(drop)
+    }
+
+    async fn carry_out_along(&self, along: Option<&dyn Along>) -> Result<Provisioned, Failure> {
         let mut made = None;
         for attempt in 0..limits::COMMIT_ATTEMPTS {
             // Before there is a certificate: none is made for a plan that is refused because of these.
@@ -67,9 +90,12 @@ impl Order<'_> {
             let policies = self.policies().await?;
             let subject = match made.take() {
                 Some(subject) if Subject::is_current(&subject, self).await? => subject,
-                _ => Subject::of(self, &self.plan.certificate).await?,
+                _ => Subject::of(self, &self.plan.certificate, along.map(Along::checks)).await?,
             };
-            let batch = self.batch(&subject, thing.as_ref(), policies).await?;
+            let mut batch = self.batch(&subject, thing.as_ref(), policies).await?;
+            if let Some(along) = along {
+                along.write(subject.id(), &self.resource_arns(&subject), &mut batch);
+            }
             match self.house.commit(batch).await {
                 Ok(()) => return Ok(self.provisioned(&subject)),
                 Err(Error::Store(gatehouse_store::Error::Conflict)) => made = Some(subject),
@@ -201,7 +227,8 @@ impl Order<'_> {
         })
     }
 
-    fn provisioned(&self, subject: &Subject) -> Provisioned {
+    /// The ARNs of what the template names, by their logical names.
+    fn resource_arns(&self, subject: &Subject) -> BTreeMap<String, String> {
         let mut resource_arns = BTreeMap::new();
         let certificate_arn = Arn::certificate(self.scope, subject.id());
         resource_arns.insert(self.plan.certificate.logical_name.clone(), certificate_arn.to_string());
@@ -212,11 +239,15 @@ impl Order<'_> {
             let arn = Arn::policy(self.scope, policy_name(&planned.policy));
             resource_arns.insert(planned.logical_name.clone(), arn.to_string());
         }
+        resource_arns
+    }
+
+    fn provisioned(&self, subject: &Subject) -> Provisioned {
         Provisioned {
             certificate_id: subject.id(),
             certificate_pem: subject.pem().to_owned(),
             thing_name: self.plan.thing.as_ref().map(|thing| thing.name.clone()),
-            resource_arns,
+            resource_arns: self.resource_arns(subject),
         }
     }
 }

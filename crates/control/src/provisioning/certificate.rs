@@ -11,6 +11,7 @@ use gatehouse_domain::policy_registry::TooManyPolicies;
 use gatehouse_domain::provisioning::{CertificatePlan, CertificateSource, Override};
 use gatehouse_domain::thing::Attachment;
 use gatehouse_store::{Batch, CertificateRecord, Page};
+use tokio::sync::Semaphore;
 
 use super::carry_out::Order;
 use super::failure::Failure;
@@ -39,8 +40,13 @@ struct Registered {
 }
 
 impl Subject {
-    /// The certificate that `plan` speaks of: found, issued, or read.
-    pub(super) async fn of(order: &Order<'_>, plan: &CertificatePlan) -> Result<Self, Failure> {
+    /// The certificate that `plan` speaks of: found, issued, or read. With `checks`, a signing request is checked in a place
+    /// of theirs.
+    pub(super) async fn of(
+        order: &Order<'_>,
+        plan: &CertificatePlan,
+        checks: Option<&Semaphore>,
+    ) -> Result<Self, Failure> {
         let issuing = Issuing { house: order.house, scope: order.scope, now: order.now, status: plan.status };
         match &plan.source {
             CertificateSource::Id(id) => {
@@ -49,7 +55,7 @@ impl Subject {
             }
             CertificateSource::Csr(csr) => {
                 order.permit.check("iot:CreateCertificateFromCsr", "*")?;
-                let new = issuing.for_request(csr, order.asker).await;
+                let new = issuing.for_request_in(checks, csr, order.asker).await;
                 new.map(|new| Self::New(Box::new(new))).map_err(|error| Failure::of(error, FleetError::InvalidCsr))
             }
             CertificateSource::Pem { pem, ca_pem } => {

@@ -15,5 +15,5 @@ mod permit;
 mod room;
 mod thing;
 
-pub(crate) use carry_out::Order;
+pub(crate) use carry_out::{Along, Order};
 pub(crate) use permit::Permit;

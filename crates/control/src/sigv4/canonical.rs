@@ -52,11 +52,37 @@ pub(super) fn canonical_request(
     body_sha256: &[u8; 32],
 ) -> Vec<u8> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let mut out = Vec::with_capacity(512 + target.len());
+    // The path arrives encoded, and is encoded once more: %2F becomes %252F. Only S3 leaves it at once.
+    let mut encoded = Vec::with_capacity(path.len());
+    percent_encode(normalised_path(path).as_bytes(), b"/", &mut encoded);
+    canonical(method, &encoded, query, left_out, headers, signed_headers, body_sha256)
+}
+
+/// The canonical request for a `target` as S3 reads it: the path stands as it is on the wire.
+pub(super) fn canonical_s3_request(
+    method: &Method,
+    target: &str,
+    headers: &HeaderMap,
+    signed_headers: &[HeaderName],
+    body_sha256: &[u8; 32],
+) -> Vec<u8> {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    canonical(method, path.as_bytes(), query, &[], headers, signed_headers, body_sha256)
+}
+
+fn canonical(
+    method: &Method,
+    canonical_path: &[u8],
+    query: &str,
+    left_out: &[&str],
+    headers: &HeaderMap,
+    signed_headers: &[HeaderName],
+    body_sha256: &[u8; 32],
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512 + canonical_path.len() + query.len());
     out.extend_from_slice(method.as_str().as_bytes());
     out.push(b'\n');
-    // The path arrives encoded, and is encoded once more: %2F becomes %252F. Only S3 leaves it at once.
-    percent_encode(normalised_path(path).as_bytes(), b"/", &mut out);
+    out.extend_from_slice(canonical_path);
     out.push(b'\n');
     canonical_query(query, left_out, &mut out);
     out.push(b'\n');
@@ -136,7 +162,7 @@ pub(super) fn form_decode(text: &[u8]) -> Vec<u8> {
 }
 
 /// Percent-encodes all but unreserved characters (RFC 3986, 2.3) and `also`.
-fn percent_encode(text: &[u8], also: &[u8], out: &mut Vec<u8>) {
+pub(super) fn percent_encode(text: &[u8], also: &[u8], out: &mut Vec<u8>) {
     for &byte in text {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || also.contains(&byte) {
             out.push(byte);

@@ -19,7 +19,7 @@ pub use canonical::normalised_path;
 pub use error::{Fault, Part, SigV4Error};
 pub use key::{SigningKey, SigningKeyCache};
 pub use presigned::is_signature_parameter;
-pub use sign::Signer;
+pub use sign::{Signer, s3_path};
 pub use stamp::Day;
 pub use verify::{SignedRequest, verify};
 

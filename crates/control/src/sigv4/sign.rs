@@ -8,9 +8,20 @@ use gatehouse_domain::time::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use super::authorization::{CredentialScope, TERMINATOR};
-use super::canonical::{canonical_request, hex, string_to_sign};
+use super::canonical::{canonical_request, canonical_s3_request, hex, percent_encode, string_to_sign};
 use super::key::SigningKey;
 use super::stamp::Stamp;
+
+/// The one service that is signed for in another way: paths are encoded once, and the body's digest is a header.
+const S3: &str = "s3";
+
+/// A path as S3 wants it, on the wire and in what is signed: everything is encoded but unreserved characters and `/`.
+#[must_use]
+pub fn s3_path(path: &str) -> String {
+    let mut encoded = Vec::with_capacity(path.len());
+    percent_encode(path.as_bytes(), b"/", &mut encoded);
+    encoded.into_iter().map(char::from).collect()
+}
 
 /// Credentials of one caller for one Region and day.
 #[derive(Clone)]
@@ -30,6 +41,12 @@ impl Signer {
         let scope = CredentialScope { day: stamp.day(), region, service: "iot" };
         let key = SigningKey::derive(secret_access_key.as_bytes(), &scope);
         Self { access_key_id: access_key_id.to_owned(), session_token: None, scope, stamp, key }
+    }
+
+    /// Signs for S3, under the rules of S3.
+    #[must_use]
+    pub fn for_s3(self, secret_access_key: &str) -> Self {
+        self.for_service(S3, secret_access_key)
     }
 
     /// Signs for another service, under the same name as [`Authorization::parse`](super::Authorization::parse) is given.
@@ -62,11 +79,18 @@ impl Signer {
         if let Some(token) = &self.session_token {
             insert(HeaderName::from_static("x-amz-security-token"), token);
         }
-        let mut names: Vec<HeaderName> = headers.keys().cloned().collect();
-        names.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
         let mut body_sha256 = [0; 32];
         body_sha256.copy_from_slice(digest(&SHA256, body).as_ref());
-        let canonical = canonical_request(method, target, &[], headers, &names, &body_sha256);
+        if self.scope.service == S3 {
+            insert(HeaderName::from_static("x-amz-content-sha256"), &hex(&body_sha256));
+        }
+        let mut names: Vec<HeaderName> = headers.keys().cloned().collect();
+        names.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+        let canonical = if self.scope.service == S3 {
+            canonical_s3_request(method, target, headers, &names, &body_sha256)
+        } else {
+            canonical_request(method, target, &[], headers, &names, &body_sha256)
+        };
         let signature = hex(&self.key.sign(&string_to_sign(&self.stamp, &self.scope, &canonical)));
         let signed: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
         let scope = &self.scope;
@@ -98,6 +122,29 @@ impl fmt::Debug for Signer {
 mod tests {
     use super::super::{Authorization, SignedRequest, verify};
     use super::*;
+
+    /// The example of AWS ("Authenticating Requests: Using the Authorization Header", GET Object).
+    #[test]
+    fn requests_to_s3_are_signed_by_its_own_rules() {
+        let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+        let now = Timestamp::from_secs(1_369_353_600);
+        let signer = Signer::new("AKIAIOSFODNN7EXAMPLE", secret, "us-east-1".parse().unwrap(), now).for_s3(secret);
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_static("examplebucket.s3.amazonaws.com"));
+        headers.insert(header::RANGE, HeaderValue::from_static("bytes=0-9"));
+        signer.sign(&Method::GET, "/test.txt", &mut headers, b"");
+        assert_eq!(
+            headers[header::AUTHORIZATION],
+            "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, \
+             SignedHeaders=host;range;x-amz-content-sha256;x-amz-date, \
+             Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"
+        );
+    }
+
+    #[test]
+    fn a_path_for_s3_is_encoded_once() {
+        assert_eq!(s3_path("/bucket/2027/a(1)+b'c!,*.json"), "/bucket/2027/a%281%29%2Bb%27c%21%2C%2A.json");
+    }
 
     #[test]
     fn what_is_signed_here_verifies_here() {

@@ -155,6 +155,7 @@ async fn open(store: Store, database: Database) -> Api {
         roles: gatehouse_control::credentials::roles::Roles::new(),
         domain: "iot.test".to_owned(),
         regions: vec![REGION.parse().unwrap(), OTHER_REGION.parse().unwrap()],
+        bulk: gatehouse_control::bulk::Bulk::default(),
     });
     let door = Arc::new(Door::new(Arc::clone(&house), &mut Registry::default()));
     let (address, plain) = serve(Arc::clone(&door), false).await;

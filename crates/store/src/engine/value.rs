@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use gatehouse_domain::certificate::CertificateId;
 use gatehouse_domain::name::{CertificateProviderName, PolicyName, ProvisioningTemplateName, RoleAliasName, ThingName};
+use gatehouse_domain::registration_task::TaskId;
 use gatehouse_domain::scope::{AccountId, Region};
 use gatehouse_domain::session::{MessageKey, SessionId};
 use gatehouse_domain::time::Timestamp;
@@ -39,6 +40,8 @@ macro_rules! from {
 from! {
     i64 => |value| Self::Int(value);
     u32 => |value| Self::Int(i64::from(value));
+    // No count or length of ours comes near the end.
+    u64 => |value| Self::Int(i64::try_from(value).unwrap_or(i64::MAX));
     u16 => |value| Self::Int(i64::from(value));
     bool => |value| Self::Int(i64::from(value));
     &str => |value| Self::Text(value.to_owned());
@@ -58,6 +61,7 @@ from! {
     &RoleAliasName => |value| Self::Text(value.as_str().to_owned());
     &CertificateProviderName => |value| Self::Text(value.as_str().to_owned());
     &ProvisioningTemplateName => |value| Self::Text(value.as_str().to_owned());
+    &TaskId => |value| Self::Text(value.as_str().to_owned());
 }
 
 impl<T> From<Option<T>> for Value
@@ -136,6 +140,10 @@ impl Columns {
         u32::try_from(self.int(column)?).map_err(|_| self.corrupt(column))
     }
 
+    pub(crate) fn size(&mut self, column: &'static str) -> Result<u64, Error> {
+        u64::try_from(self.int(column)?).map_err(|_| self.corrupt(column))
+    }
+
     pub(crate) fn port(&mut self, column: &'static str) -> Result<u16, Error> {
         u16::try_from(self.int(column)?).map_err(|_| self.corrupt(column))
     }
@@ -169,6 +177,14 @@ impl Columns {
 
     pub(crate) fn time(&mut self, column: &'static str) -> Result<Timestamp, Error> {
         self.int(column).map(Timestamp::from_millis)
+    }
+
+    pub(crate) fn optional_size(&mut self, column: &'static str) -> Result<Option<u64>, Error> {
+        match self.values.next() {
+            Some(Value::Int(value)) => u64::try_from(value).map(Some).map_err(|_| self.corrupt(column)),
+            Some(Value::Null) => Ok(None),
+            _ => Err(self.corrupt(column)),
+        }
     }
 
     pub(crate) fn optional_time(&mut self, column: &'static str) -> Result<Option<Timestamp>, Error> {

@@ -36,7 +36,7 @@ pub(crate) use on_both_engines;
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 /// The tables of the registry.
-pub(crate) const TABLES: [&str; 44] = [
+pub(crate) const TABLES: [&str; 46] = [
     "accounts",
     "access_keys",
     "certificates",
@@ -81,6 +81,8 @@ pub(crate) const TABLES: [&str; 44] = [
     "provisioning_claims",
     "event_configurations",
     "registry_messages",
+    "registration_tasks",
+    "registration_task_lines",
 ];
 
 /// An open store on a database of its own.

@@ -28,6 +28,7 @@ mod provisioning_templates;
 mod races;
 mod refusals;
 mod registration_codes;
+mod registration_tasks;
 mod registry_messages;
 mod retained_messages;
 mod role_aliases;

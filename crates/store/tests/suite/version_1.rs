@@ -34,7 +34,7 @@ async fn opened_from_version_1(db: &Db) -> Db {
     .await;
     assert_eq!(db.number("SELECT MAX(version) FROM schema_migrations").await, 1);
     let store = db.reopen().await.unwrap();
-    assert_eq!(db.number("SELECT MAX(version) FROM schema_migrations").await, 11);
+    assert_eq!(db.number("SELECT MAX(version) FROM schema_migrations").await, 12);
     Db { settings: db.settings.clone(), store }
 }
 

@@ -150,6 +150,7 @@ impl Gate {
             roles,
             domain: "localhost".to_owned(),
             regions: vec![home().region],
+            bulk: gatehouse_control::bulk::Bulk::default(),
         });
         let credentials = Arc::new(CredentialProvider::BuiltIn(built_in));
         let surroundings = Surroundings { house: Arc::clone(&house), credentials };
