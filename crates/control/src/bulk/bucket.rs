@@ -65,7 +65,7 @@ pub(super) struct OpenFile {
     pub(super) found: InputFileRecord,
     body: FileBody,
     /// Bytes from here to its end.
-    left: u64,
+    pub(super) left: u64,
 }
 
 pub(super) enum FileBody {
