@@ -113,7 +113,7 @@ impl Turn {
             );
         }
         let template = Template::parse(&task.template_body, TemplateKind::Registration)
-            .map_err(|refusal| format!("templateBody: {refusal}"))?;
+            .map_err(|refusal| format!("the provisioning template is refused: {refusal}"))?;
         let bucket = self.house.bulk.bucket(task.scope.account, &task.bucket);
         let bucket = bucket.ok_or_else(|| unknown_bucket(&task.bucket))?;
         may_read(&self.house, task.scope, &task.role_arn, &task.bucket, &task.key, now)?;

@@ -42,7 +42,7 @@ impl Operation for StartThingRegistrationTask {
 
     async fn run(call: &Call, input: &Input) -> Result<Output, Error> {
         Template::parse(&input.template_body, TemplateKind::Registration)
-            .map_err(|refusal| Error::invalid(format!("templateBody: {refusal}")))?;
+            .map_err(|refusal| Error::invalid(format!("the provisioning template is refused: {refusal}")))?;
         let bucket: BucketName =
             input.input_file_bucket.parse().map_err(|refusal| Error::invalid(format!("inputFileBucket: {refusal}")))?;
         let key: ObjectKey =

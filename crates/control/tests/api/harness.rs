@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use gatehouse_control::access_key::{AccessKeyWish, make};
+use gatehouse_control::bulk::{Bulk, report};
 use gatehouse_control::call::House;
+use gatehouse_control::credentials::roles::{Role, Roles};
 use gatehouse_control::door::{Door, Peer};
 use gatehouse_control::functions::Functions;
 use gatehouse_control::key_pairs::KeyPairs;
@@ -17,6 +19,9 @@ use gatehouse_domain::time::{Clock, Timestamp};
 use gatehouse_pki::authority::{Authority, AuthoritySettings};
 use gatehouse_pki::seal::Sealer;
 use gatehouse_store::{AccountRecord, Batch, Store, StoreSettings};
+use http::Request;
+use http_body_util::Either;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -55,6 +60,14 @@ pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const REGION: &str = "us-east-1";
 /// The other Region served.
 pub(crate) const OTHER_REGION: &str = "eu-west-1";
+
+/// A role that the configuration knows: its policy is [`LIMITED_POLICY`].
+pub(crate) const LIMITED_ROLE: &str = "arn:aws:iam::123456789012:role/limited";
+/// Everything but making things whose names begin with `no`, and reading of `allowed/` in one bucket.
+const LIMITED_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[
+    {"Effect":"Allow","Action":"iot:*","Resource":"*"},
+    {"Effect":"Deny","Action":"iot:CreateThing","Resource":"arn:aws:iot:*:*:thing/no*"},
+    {"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::fleet-input/allowed/*"}]}"#;
 
 /// A clock that stands until a test moves it.
 pub(crate) struct TestClock(AtomicI64);
@@ -152,30 +165,35 @@ async fn open(store: Store, database: Database) -> Api {
         clock: Arc::<TestClock>::clone(&clock),
         server_certificates: Arc::new(server_certificates.open()),
         functions: Arc::new(Functions::new(Arc::<TestClock>::clone(&clock))),
-        roles: gatehouse_control::credentials::roles::Roles::new(),
+        roles: Roles::from([(LIMITED_ROLE.parse().unwrap(), Role::new(LIMITED_POLICY, None).unwrap())]),
         domain: "iot.test".to_owned(),
         regions: vec![REGION.parse().unwrap(), OTHER_REGION.parse().unwrap()],
-        bulk: gatehouse_control::bulk::Bulk::default(),
+        bulk: Bulk::default(),
     });
     let door = Arc::new(Door::new(Arc::clone(&house), &mut Registry::default()));
-    let (address, plain) = serve(Arc::clone(&door), false).await;
-    let (secure_address, secure) = serve(door, true).await;
+    let (address, plain) = serve(Arc::clone(&house), Arc::clone(&door), false).await;
+    let (secure_address, secure) = serve(Arc::clone(&house), door, true).await;
     let listeners = [plain, secure];
     let running = Running { database, server_certificates, house, clock, address, secure_address, listeners };
     let credentials = running.account(ACCOUNT).await;
     Api::new(running, credentials)
 }
 
-async fn serve(door: Arc<Door>, is_secure: bool) -> (SocketAddr, AbortHandle) {
+async fn serve(house: Arc<House>, door: Arc<Door>, is_secure: bool) -> (SocketAddr, AbortHandle) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let task = tokio::spawn(async move {
         loop {
             let (stream, peer) = listener.accept().await.unwrap();
-            let door = Arc::clone(&door);
-            let service = service_fn(move |request| {
-                let door = Arc::clone(&door);
-                async move { Ok::<_, Infallible>(door.handle(request, Peer { ip: peer.ip(), is_secure }).await) }
+            let (house, door) = (Arc::clone(&house), Arc::clone(&door));
+            let service = service_fn(move |request: Request<Incoming>| {
+                let (house, door) = (Arc::clone(&house), Arc::clone(&door));
+                async move {
+                    if request.uri().path().starts_with(report::PATH) {
+                        return Ok::<_, Infallible>(report::answer(&house, request.uri()).await.map(Either::Right));
+                    }
+                    Ok(door.handle(request, Peer { ip: peer.ip(), is_secure }).await.map(Either::Left))
+                }
             });
             tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
         }

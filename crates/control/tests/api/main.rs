@@ -16,6 +16,7 @@
 )]
 
 mod authority;
+mod bulk;
 mod ca_certificates;
 mod certificate_providers;
 mod client;
@@ -90,6 +91,7 @@ operations!(
     describe_role_alias,
     describe_thing,
     describe_thing_group,
+    describe_thing_registration_task,
     describe_thing_type,
     detach_policy,
     detach_principal_policy,
@@ -121,6 +123,8 @@ operations!(
     list_thing_groups_for_thing,
     list_thing_principals,
     list_thing_principals_v2,
+    list_thing_registration_task_reports,
+    list_thing_registration_tasks,
     list_thing_types,
     list_things,
     list_things_in_billing_group,
@@ -133,6 +137,8 @@ operations!(
     remove_thing_from_billing_group,
     remove_thing_from_thing_group,
     set_default_policy_version,
+    start_thing_registration_task,
+    stop_thing_registration_task,
     tag_resource,
     test_authorization,
     transfer_certificate,

@@ -36,6 +36,7 @@ impl Transcript {
                 for (name, member) in members {
                     let kind = match name.as_str() {
                         "certificateId" => "certificate",
+                        "taskId" => "task",
                         "registrationCode" => "registration code",
                         "generationId" => "generation",
                         "thingId" => "thing id",
