@@ -6,8 +6,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from account import Device
-from mqtt import Client
+from account import Account, Device
+from authority import Authority, register, status
+from mqtt import Client, refused
+from provisioning import CERTIFICATE_ID, provisioning_role, template_body
 from tools import openssl
 
 ACCOUNT = "000000000000"
@@ -97,6 +99,50 @@ def test_a_device_connects_with_what_the_function_issued(house, provider, functi
 
     keys = house.iot.create_keys_and_certificate()
     assert "Amazon Web Services" in issuer(keys["certificatePem"])
+
+
+def as_device(account: Account, name: str, certificate_id: str, pem: str, private_key: str) -> Device:
+    certificate, key = (account.folder / f"{name}.{kind}" for kind in ("pem", "key"))
+    certificate.write_text(pem)
+    key.write_text(private_key)
+    return Device(certificate_id, "", certificate, key)
+
+
+def ask(client: Client, topic: str, **members) -> dict:
+    """Asks the service, and answers what it accepts with."""
+    client.publish(topic, json.dumps(members))
+    answer = client.receive()
+    assert answer.topic == f"{topic}/accepted", answer.payload
+    return json.loads(answer.payload)
+
+
+def test_a_certificate_of_fleet_provisioning_is_not_provisioned_just_in_time_by_its_ca(house, provider, function):
+    """The fleet's template decides, and not the template of the CA with which the function happens to sign."""
+    role = provisioning_role(house)
+    of_ca = template_body(
+        Parameters={CERTIFICATE_ID: {"Type": "String"}},
+        Resources={"thing": {"Type": "AWS::IoT::Thing", "Properties": {"ThingName": "by-the-ca"}}},
+    )
+    authority = Authority(function.folder, function.key, function.root)
+    register(house, authority, "SNI_ONLY", registrationConfig={"templateBody": of_ca, "roleArn": role})
+    of_fleet = template_body(Resources={"thing": {"Type": "AWS::IoT::Thing", "Properties": {"ThingName": "by-the-fleet"}}})
+    house.iot.create_provisioning_template(
+        templateName="fleet", templateBody=of_fleet, provisioningRoleArn=role, enabled=True
+    )
+    claim = house.iot.create_provisioning_claim(templateName="fleet")
+    holder = as_device(house, "claim", claim["certificateId"], claim["certificatePem"], claim["keyPair"]["PrivateKey"])
+    key, request = house.new_request("/CN=meter-8")
+    with Client(house, holder, "meter-8") as client:
+        made = ask(client, "$aws/certificates/create-from-csr/json", certificateSigningRequest=request)
+        assert "their root" in issuer(made["certificatePem"])
+        device = as_device(house, "meter-8", made["certificateId"], made["certificatePem"], key.read_text())
+        assert "just" not in refused(house, device, client_id="early")
+        assert status(house, device) == "PENDING_ACTIVATION"
+        token = made["certificateOwnershipToken"]
+        answer = ask(client, "$aws/provisioning-templates/fleet/provision/json", certificateOwnershipToken=token)
+        assert answer["thingName"] == "by-the-fleet"
+    assert status(house, device) == "ACTIVE"
+    assert house.iot.list_things()["things"][0]["thingName"] == "by-the-fleet"
 
 
 def test_without_a_provider_the_server_issues_again(house, provider):

@@ -238,6 +238,8 @@ pub const CONNECTIONS: usize = 200_000;
 pub const REFUSAL_LINES_PER_SECOND: u32 = 50;
 /// Characters of a stranger's text that a log line shows. (Ours.)
 pub const LOGGED_CHARACTERS: usize = 128;
+/// Characters of an explanation that a log line shows. (Ours.)
+pub const LOGGED_DETAILS: usize = 512;
 /// Arrivals (handshake, waiting for CONNECT) from one address, or one IPv6 /64, at once; more are closed. (Ours.)
 pub const ARRIVALS_PER_SOURCE: usize = 1024;
 /// How long a node may be unable to read the change log before it admits nobody new. (Ours.)

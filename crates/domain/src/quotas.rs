@@ -37,6 +37,12 @@ pub struct Quotas {
     pub retain_rate: u32,
     /// Messages retained for one topic.
     pub topic_retain_rate: u32,
+    /// Requests of devices of a scope for a key pair and a certificate, in fleet provisioning.
+    pub create_keys_and_certificate_rate: u32,
+    /// Requests of devices of a scope for a certificate, in fleet provisioning.
+    pub create_certificate_from_csr_rate: u32,
+    /// Requests of devices of a scope to register a thing, in fleet provisioning.
+    pub register_thing_rate: u32,
 }
 
 impl Quotas {
@@ -55,6 +61,9 @@ impl Quotas {
         queue_rate: 0,
         retain_rate: 0,
         topic_retain_rate: 0,
+        create_keys_and_certificate_rate: 0,
+        create_certificate_from_csr_rate: 0,
+        register_thing_rate: 0,
     };
     /// The longest time that sessions may outlive their connections, in seconds: seven days.
     pub const SESSION_EXPIRY_SECS_MAX: u32 = 604_800;
@@ -77,6 +86,9 @@ impl Default for Quotas {
             queue_rate: 500,
             retain_rate: 500,
             topic_retain_rate: 1,
+            create_keys_and_certificate_rate: 10,
+            create_certificate_from_csr_rate: 20,
+            register_thing_rate: 10,
         }
     }
 }

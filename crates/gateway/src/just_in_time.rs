@@ -29,6 +29,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::metrics::Metrics;
+use crate::report::{Reporter, Unprovisioned};
 
 /// Signatures verified at once on behalf of strangers; a DSA signature takes tens of milliseconds.
 const VERIFIED_AT_ONCE: usize = 2;
@@ -39,6 +40,7 @@ pub(crate) struct JustInTime {
     broker: Broker,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
+    reporter: Arc<Reporter>,
     provisioning: JustInTimeProvisioning,
     verifying: Semaphore,
 }
@@ -59,12 +61,13 @@ struct Waiting {
 }
 
 impl JustInTime {
-    pub(crate) fn new(house: &Arc<House>, broker: Broker, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(house: &Arc<House>, broker: Broker, metrics: Arc<Metrics>, reporter: Arc<Reporter>) -> Self {
         Self {
             store: house.store.clone(),
             broker,
             clock: Arc::clone(&house.clock),
             metrics,
+            reporter,
             provisioning: JustInTimeProvisioning::new(Arc::clone(house)),
             verifying: Semaphore::new(VERIFIED_AT_ONCE),
         }
@@ -125,15 +128,15 @@ impl JustInTime {
             Some(status) => return Some((Refusal::Status(status), None)),
         }
         self.metrics.provisioned(OPERATION, failure.kind.as_str());
-        tracing::warn!(
-            event_type = OPERATION,
-            status = "Failure",
-            reason = failure.kind.as_str(),
-            details = %failure.message,
-            %scope,
-            %certificate_id,
-            "not provisioned just in time"
-        );
+        let unprovisioned = Unprovisioned {
+            event_type: OPERATION,
+            failure: &failure,
+            topic: None,
+            principal: &certificate_id.to_string(),
+            scope,
+            client_id: attempt.client_id,
+        };
+        self.reporter.not_provisioned(&unprovisioned, self.clock.now());
         let refusal = match failure.kind {
             FleetError::ServiceUnavailable | FleetError::InternalError => Refusal::RegistryUnavailable,
             FleetError::Throttling => Refusal::Throttled,
@@ -162,7 +165,7 @@ impl JustInTime {
         let AutoRegistered { status, mode } = match auto_register(&ca.issuer(), &contact, now) {
             Ok(registered) => registered,
             Err(refusal) => {
-                tracing::info!(%scope, %certificate_id, details = %refusal, "not registered just in time");
+                self.reporter.not_registered(scope, certificate_id, &refusal.to_string(), now);
                 return Ok(None);
             }
         };
@@ -211,14 +214,14 @@ impl JustInTime {
         now: Timestamp,
     ) -> Option<(CaCertificateRecord, PresentedChain)> {
         let _turn = self.verifying.acquire().await.ok()?;
+        let reporter = Arc::clone(&self.reporter);
         tokio::task::spawn_blocking(move || {
             let authorities: Vec<CaCertificate> =
                 candidates.iter().filter_map(|(_, pem)| CaCertificate::from_registered(pem).ok()).collect();
             let id = match chain.signer(&authorities, now) {
                 Ok(ca) => ca.id(),
                 Err(refusal) => {
-                    let certificate_id = chain.device().id();
-                    tracing::info!(%scope, %certificate_id, details = %refusal, "not registered just in time");
+                    reporter.not_registered(scope, chain.device().id(), &refusal.to_string(), now);
                     return None;
                 }
             };
@@ -229,13 +232,17 @@ impl JustInTime {
         .ok()?
     }
 
-    /// Tells the event again, as long as the certificate waits and its CA would register it today.
+    /// Tells the event again, as long as the certificate waits and its CA would register it today. One that a certificate
+    /// provider had signed for fleet provisioning waits for that instead, and for what its template asks.
     async fn announce_again(&self, scope: Scope, id: CertificateId) -> Result<Option<Waiting>, gatehouse_store::Error> {
         let Some(record) = self.store.certificate(scope, id).await? else { return Ok(None) };
         let (status @ CertificateStatus::PendingActivation, Some(ca_id)) = (record.status, record.ca_certificate_id)
         else {
             return Ok(None);
         };
+        if self.store.unclaimed_certificate(scope, id).await?.is_some() {
+            return Ok(None);
+        }
         let Some(ca) = self.store.ca_certificate(scope, ca_id).await? else { return Ok(None) };
         let contact = FirstContact { endpoint_named: true, not_before: record.not_before, not_after: record.not_after };
         if auto_register(&ca.issuer(), &contact, self.clock.now()).is_err() {

@@ -207,7 +207,7 @@ impl Gateway {
         let ids: gatehouse_broker::Random = Box::new(|| random().ok());
         let broker =
             Broker::open(Arc::new(store.clone()), Arc::clone(&clock), ids, Arc::clone(&settings.quotas)).await?;
-        let just_in_time = JustInTime::new(&house, broker.clone(), Arc::clone(&metrics));
+        let just_in_time = JustInTime::new(&house, broker.clone(), Arc::clone(&metrics), Arc::clone(&reporter));
         let registry_events =
             RegistryEvents::new(store.clone(), broker.clone(), Arc::clone(&clock), watch.messages_written());
         let verifier = Verifier::new(

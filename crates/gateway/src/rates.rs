@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use gatehouse_domain::fleet_provisioning::FleetOperation;
 use gatehouse_domain::quotas::{Quotas, SharedPace, has_room};
 use gatehouse_domain::scope::Scope;
 use gatehouse_domain::time::Timestamp;
@@ -28,6 +29,9 @@ pub(crate) struct ScopeRates {
     publishes: SharedPace,
     subscribes: SharedPace,
     retains: SharedPace,
+    keys_and_certificates: SharedPace,
+    certificates: SharedPace,
+    things: SharedPace,
     retained_topics: Cache<TopicName, Arc<SharedPace>>,
     /// One at a time, so that two first messages of a topic find one pace.
     retaining: Mutex<()>,
@@ -53,6 +57,9 @@ impl Rates {
                 publishes: SharedPace::default(),
                 subscribes: SharedPace::default(),
                 retains: SharedPace::default(),
+                keys_and_certificates: SharedPace::default(),
+                certificates: SharedPace::default(),
+                things: SharedPace::default(),
                 retained_topics: Cache::new(TOPICS),
                 retaining: Mutex::new(()),
                 connections: AtomicUsize::new(0),
@@ -84,6 +91,19 @@ impl ScopeRates {
 
     pub(crate) fn may_retain(&self, topic: &TopicName, now: Timestamp) -> bool {
         self.may_retain_topic(topic, now) && self.retains.take(now, self.quotas.retain_rate, 1)
+    }
+
+    pub(crate) fn may_provision(&self, operation: FleetOperation<'_>, now: Timestamp) -> bool {
+        let (pace, rate) = match operation {
+            FleetOperation::CreateKeysAndCertificate => {
+                (&self.keys_and_certificates, self.quotas.create_keys_and_certificate_rate)
+            }
+            FleetOperation::CreateCertificateFromCsr => {
+                (&self.certificates, self.quotas.create_certificate_from_csr_rate)
+            }
+            FleetOperation::RegisterThing { .. } => (&self.things, self.quotas.register_thing_rate),
+        };
+        pace.take(now, rate, 1)
     }
 
     fn may_retain_topic(&self, topic: &TopicName, now: Timestamp) -> bool {
@@ -129,5 +149,30 @@ mod tests {
         let (a, b) = (TopicName::parse("a").unwrap(), TopicName::parse("b").unwrap());
         assert_eq!([one.may_retain(&a, now), one.may_retain(&a, now), one.may_retain(&b, now)], [true, false, true]);
         assert!(two.may_retain(&a, now));
+    }
+
+    #[test]
+    fn each_operation_of_provisioning_has_a_rate_of_its_own() {
+        let quotas = Quotas {
+            create_keys_and_certificate_rate: 1,
+            create_certificate_from_csr_rate: 2,
+            register_thing_rate: 3,
+            ..Quotas::UNLIMITED
+        };
+        let rates = Rates::new(Arc::new(quotas));
+        let scope = |number| Scope::new(AccountId::from_number(number), "us-east-1".parse().unwrap());
+        let now = Timestamp::from_secs(1_000);
+        let (one, two) = (rates.of(scope(1)), rates.of(scope(2)));
+        let register = FleetOperation::RegisterThing { template_name: "t" };
+        for (operation, rate) in [
+            (FleetOperation::CreateKeysAndCertificate, 1),
+            (FleetOperation::CreateCertificateFromCsr, 2),
+            (register, 3),
+        ] {
+            let let_through = (0..10).filter(|_| one.may_provision(operation, now)).count();
+            assert_eq!(let_through, rate, "{operation:?}");
+            assert!(two.may_provision(operation, now));
+            assert!(one.may_provision(operation, now.plus_millis(1_000)));
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use gatehouse_control::credentials::{CredentialError, Credentials};
+use gatehouse_control::provisioning::failure::Failure;
 use gatehouse_domain::certificate::CertificateId;
 use gatehouse_domain::limits;
 use gatehouse_domain::rate_limit::RateLimit;
@@ -130,6 +131,44 @@ impl Reporter {
     }
 }
 
+/// A device that asked to be provisioned, and was not.
+pub(crate) struct Unprovisioned<'a> {
+    /// `RegisterThing` and so on, as AWS's log names them.
+    pub(crate) event_type: &'static str,
+    pub(crate) failure: &'a Failure,
+    /// None of a device that is provisioned just in time.
+    pub(crate) topic: Option<&'a str>,
+    pub(crate) principal: &'a str,
+    pub(crate) scope: Scope,
+    pub(crate) client_id: &'a str,
+}
+
+impl Reporter {
+    /// Writes the event of a device that was not provisioned.
+    pub(crate) fn not_provisioned(&self, report: &Unprovisioned<'_>, now: Timestamp) {
+        let Some(skipped) = self.lines.lock().ask(now) else { return };
+        tracing::warn!(
+            event_type = report.event_type,
+            status = "Failure",
+            reason = report.failure.kind.as_str(),
+            details = details(&report.failure.message),
+            topic_name = report.topic.map_or_else(|| "-".to_owned(), clipped),
+            principal = clipped(report.principal),
+            account = %report.scope.account,
+            region = %report.scope.region,
+            client_id = clipped(report.client_id),
+            skipped,
+            "device not provisioned"
+        );
+    }
+
+    /// Writes the event of a certificate that no CA would register.
+    pub(crate) fn not_registered(&self, scope: Scope, certificate_id: CertificateId, why: &str, now: Timestamp) {
+        let Some(skipped) = self.lines.lock().ask(now) else { return };
+        tracing::info!(%scope, %certificate_id, details = details(why), skipped, "not registered just in time");
+    }
+}
+
 /// A request for credentials and what came of it.
 pub(crate) struct CredentialReport<'a> {
     pub(crate) outcome: Result<&'a Credentials, &'a CredentialError>,
@@ -174,6 +213,11 @@ impl Reporter {
 
 fn text(value: Option<String>) -> String {
     value.unwrap_or_else(|| "-".to_owned())
+}
+
+/// Our own words, which may repeat some of a stranger's.
+fn details(text: &str) -> String {
+    text.chars().take(limits::LOGGED_DETAILS).collect()
 }
 
 fn clipped(text: &str) -> String {

@@ -81,7 +81,7 @@ pub(crate) struct Session {
     pub(crate) rates: Arc<ScopeRates>,
     pub(crate) pace: SessionPace,
     /// Requests of fleet provisioning under way; `None` until there is one.
-    pub(crate) provisioning: Option<Arc<UnderWay>>,
+    pub(crate) provisioning: Option<Box<UnderWay>>,
     pub(crate) _place: Place,
 }
 

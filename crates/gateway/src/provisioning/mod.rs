@@ -5,7 +5,6 @@
 mod payload;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use gatehouse_broker::{Direct, Mailbox, Message};
@@ -16,29 +15,22 @@ use gatehouse_domain::limits;
 use gatehouse_domain::topic::TopicName;
 use gatehouse_mqtt::{InboundPublish, MessageProperties, Qos, ReasonCode};
 use serde_json::{Map, Value, json};
+use tokio::task::JoinSet;
 
 use self::payload::{InvalidPayload, Members};
 use crate::authorization::{Authorized, Publish};
+use crate::report::Unprovisioned;
 use crate::session::{Session, Shared};
 
-/// The requests of one connection that are not answered yet.
+/// The requests of one connection that are not answered yet. They end with it: nobody would hear the answer, and whose
+/// connection was cut asks for nothing any more.
 #[derive(Default)]
-pub(crate) struct UnderWay(AtomicUsize);
-
-/// A request's place among them, until it is dropped.
-struct Place(Arc<UnderWay>);
+pub(crate) struct UnderWay(JoinSet<()>);
 
 impl UnderWay {
-    fn enter(self: &Arc<Self>) -> Option<Place> {
-        let enter = |present: usize| (present < limits::PROVISIONING_PER_CONNECTION).then_some(present + 1);
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enter).ok()?;
-        Some(Place(Arc::clone(self)))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    fn has_room(&mut self) -> bool {
+        while self.0.try_join_next().is_some() {}
+        self.0.len() < limits::PROVISIONING_PER_CONNECTION
     }
 }
 
@@ -67,12 +59,17 @@ impl Session {
             principal: self.identity.principal().to_string(),
             client_id: self.guard.session().client_id().as_str().to_owned(),
         };
+        let throttled = |message: &str| Err(Failure { kind: FleetError::Throttling, message: message.to_owned() });
         let under_way = self.provisioning.get_or_insert_default();
-        let Some(place) = under_way.enter() else {
+        if !under_way.has_room() {
             let message = "too many requests of this connection wait for an answer: wait for one before the next";
-            asked.answer(Err(Failure { kind: FleetError::Throttling, message: message.to_owned() }));
+            asked.answer(throttled(message));
             return true;
-        };
+        }
+        if !self.rates.may_provision(operation, self.shared.clock.now()) {
+            asked.answer(throttled("too many devices are being provisioned: try again later"));
+            return true;
+        }
         let request = match Request::read(operation, &publish.payload, format) {
             Ok(request) => request,
             Err(invalid) => {
@@ -80,8 +77,7 @@ impl Session {
                 return true;
             }
         };
-        tokio::spawn(async move {
-            let _place = place;
+        under_way.0.spawn(async move {
             let outcome = request.carry_out(&asked.shared.provisioning, asked.requester()).await;
             asked.answer(outcome);
         });
@@ -188,17 +184,17 @@ impl Asked {
                 client_id = %self.client_id,
                 "fleet provisioning"
             ),
-            Err(failure) => tracing::warn!(
-                event_type = self.operation,
-                status = "Failure",
-                reason = failure.kind.as_str(),
-                details = %failure.message,
-                topic = %self.topic,
-                scope = %self.scope,
-                principal = %self.principal,
-                client_id = %self.client_id,
-                "fleet provisioning"
-            ),
+            Err(failure) => {
+                let unprovisioned = Unprovisioned {
+                    event_type: self.operation,
+                    failure,
+                    topic: Some(self.topic.as_str()),
+                    principal: &self.principal,
+                    scope: self.scope,
+                    client_id: &self.client_id,
+                };
+                self.shared.reporter.not_provisioned(&unprovisioned, self.shared.clock.now());
+            }
         }
         let Some(topic) = answer_topic(&self.topic, outcome.is_ok()) else { return };
         let answer = outcome.unwrap_or_else(|failure| {

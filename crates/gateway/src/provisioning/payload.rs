@@ -20,6 +20,9 @@ pub(super) struct InvalidPayload(String);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Members(BTreeMap<String, Member>);
 
+/// Entries of a map; no template has room for more parameters. What waits for its turn is kept in memory.
+const ENTRIES: usize = 500;
+
 /// The value of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Member {
@@ -101,6 +104,9 @@ fn read_map<'de, A: MapAccess<'de>, V: Deserialize<'de>>(access: &mut A) -> Resu
         if map.insert(key, value).is_some() {
             return Err(de::Error::custom("a key stands twice"));
         }
+        if map.len() > ENTRIES {
+            return Err(de::Error::custom("a map holds more than 500 entries"));
+        }
     }
     Ok(map)
 }
@@ -171,6 +177,9 @@ fn cbor_map<V>(
         let key = cbor_text(decoder)?;
         if map.insert(key, read(decoder)?).is_some() {
             return Err(CborError::Plain("a key stands twice"));
+        }
+        if map.len() > ENTRIES {
+            return Err(CborError::Plain("a map holds more than 500 entries"));
         }
         count += 1;
     }
