@@ -196,13 +196,13 @@ impl Batch {
     /// the children it may have.
     pub fn insert_thing_group(&mut self, record: &ThingGroupRecord) {
         let Scope { account, region } = record.scope;
-        if let Some(parent) = record.parent() {
-            // The parent first: whoever deletes it meanwhile waits or loses.
+        if let Some((parent, above)) = record.ancestors.split_last() {
+            // The parent first: whoever deletes it meanwhile waits or loses, and one that is made again elsewhere is another.
             self.write(
                 1,
                 "UPDATE thing_groups SET child_count = child_count + 1 WHERE account = $1 AND region = $2 AND name = $3 \
-                 AND child_count < $4",
-                params![account, region, parent, limits::THING_GROUP_CHILDREN],
+                 AND ancestors = $4 AND child_count < $5",
+                params![account, region, parent, json(&above), limits::THING_GROUP_CHILDREN],
             );
         }
         self.write(

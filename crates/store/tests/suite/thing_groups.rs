@@ -81,6 +81,10 @@ async fn a_group_with_children_stays(db: Db) {
     }
     let orphan = db.write(|batch| batch.insert_thing_group(&thing_group("x", &["missing"]))).await;
     assert_eq!(orphan, Err(Error::Conflict));
+    // A parent that was deleted and made again elsewhere is another one.
+    for elsewhere in [thing_group("x", &["b"]), thing_group("x", &["b", "a"]), thing_group("x", &["a", "b", "a"])] {
+        assert_eq!(db.write(|batch| batch.insert_thing_group(&elsewhere)).await, Err(Error::Conflict));
+    }
     for group in ["c", "b", "a"] {
         let record = read(&db, group).await;
         db.write(|batch| batch.delete_thing_group(&record)).await.unwrap();
