@@ -9,7 +9,9 @@ use gatehouse_domain::name::PolicyName;
 use gatehouse_domain::policy::{
     ConnectAttributes, ConnectionContext, ConnectionFacts, PolicyDocument, Request, Verdict, explain,
 };
+use gatehouse_domain::scope::Scope;
 use gatehouse_domain::thing::{Attachment, associated};
+use gatehouse_domain::time::Timestamp;
 use gatehouse_pki::certificate::Certificate;
 use serde::{Deserialize, Serialize};
 
@@ -116,8 +118,13 @@ impl Operation for TestAuthorization {
             let document = PolicyDocument::parse(&text).map_err(|error| Error::Internal(error.to_string()))?;
             policies.push((name, document));
         }
-        let auth_results =
-            input.auth_infos.iter().map(|info| test(call, info, &policies, &facts)).collect::<Result<_, _>>()?;
+        let (scope, now, infos) = (call.scope, call.now, input.auth_infos.clone());
+        // The policies of a thing's groups may be hundreds: not on the reactor.
+        let auth_results = tokio::task::spawn_blocking(move || {
+            infos.into_iter().map(|info| test(scope, now, info, &policies, &facts)).collect::<Result<_, _>>()
+        })
+        .await
+        .map_err(|error| Error::Internal(error.to_string()))??;
         Ok(Output { auth_results })
     }
 }
@@ -175,8 +182,9 @@ async fn simulate(call: &Call, input: &Input) -> Result<(Vec<PolicyName>, Connec
 }
 
 fn test(
-    call: &Call,
-    info: &AuthInfo,
+    scope: Scope,
+    now: Timestamp,
+    info: AuthInfo,
     policies: &[(PolicyName, PolicyDocument)],
     facts: &ConnectionFacts,
 ) -> Result<AuthResult, Error> {
@@ -184,27 +192,28 @@ fn test(
         .action_type
         .ok_or_else(|| Error::invalid("actionType is missing: use PUBLISH, SUBSCRIBE, RECEIVE or CONNECT"))?;
     let context = match action_type {
-        ActionType::Connect => ConnectionContext::connecting(facts, call.now, ConnectAttributes::default()),
-        _ => ConnectionContext::new(facts, call.now),
+        ActionType::Connect => ConnectionContext::connecting(facts, now, ConnectAttributes::default()),
+        _ => ConnectionContext::new(facts, now),
     };
     let mut result = AuthResult {
-        auth_info: info.clone(),
+        auth_info: info,
         allowed: Policies::default(),
         denied: Denied::default(),
         auth_decision: "ALLOWED",
         missing_context_values: BTreeSet::new(),
     };
-    let mut covered = vec![false; info.resources.len()];
+    let resources = &result.auth_info.resources;
+    let mut covered = vec![false; resources.len()];
     for (name, document) in policies {
-        let mut verdicts = Vec::with_capacity(info.resources.len());
-        for (resource, covered) in info.resources.iter().zip(&mut covered) {
+        let mut verdicts = Vec::with_capacity(resources.len());
+        for (resource, covered) in resources.iter().zip(&mut covered) {
             let request = Request { action: action_type.action(), resource, context: &context };
             let explanation = explain(document, &request);
             *covered |= explanation.verdict == Verdict::Allows;
             verdicts.push(explanation.verdict);
             result.missing_context_values.extend(explanation.missing_context_values);
         }
-        let item = PolicyItem::new(call.scope, name.clone());
+        let item = PolicyItem::new(scope, name.clone());
         if verdicts.contains(&Verdict::Denies) {
             result.denied.explicit_deny.policies.push(item);
         } else if verdicts.contains(&Verdict::Allows) {
