@@ -160,7 +160,7 @@ impl Call {
     /// # Errors
     /// `ThrottlingException` when too many wait for one; when no key can be made.
     pub async fn new_key_pair(&self) -> Result<KeyPair, Error> {
-        self.house.key_pairs.take().await
+        self.house.key_pairs.take(self.scope).await
     }
 
     /// A fresh UUID (version 4) in its usual text form.

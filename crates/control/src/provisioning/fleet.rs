@@ -48,8 +48,7 @@ pub struct Requester<'a> {
     pub client_id: &'a str,
 }
 
-/// A certificate for a device that has still to register a thing.
-#[derive(Debug)]
+/// A certificate for a device that has still to register a thing. Its secrets are not shown by its `Debug`.
 pub struct FreshCertificate {
     /// The certificate.
     pub certificate: NewCertificate,
@@ -57,6 +56,12 @@ pub struct FreshCertificate {
     pub ownership_token: String,
     /// The private key in PEM, when it was made here. It is kept nowhere.
     pub private_key: Option<Zeroizing<String>>,
+}
+
+impl std::fmt::Debug for FreshCertificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FreshCertificate").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
 }
 
 /// A device that is part of the fleet now.
@@ -82,7 +87,7 @@ impl FleetProvisioning {
     pub async fn create_keys_and_certificate(&self, requester: Requester<'_>) -> Result<FreshCertificate, Failure> {
         let _turn = self.room.turn(requester.scope).await?;
         let failed = |error| Failure::of(error, FleetError::InternalError);
-        let pair = self.house.key_pairs.take().await.map_err(failed)?;
+        let pair = self.house.key_pairs.take(requester.scope).await.map_err(failed)?;
         let new = self.issuing(requester.scope).to((&pair).into()).await.map_err(failed)?;
         let fresh = self.keep(requester, new).await?;
         Ok(FreshCertificate { private_key: Some(Zeroizing::new(pair.private_pem().to_owned())), ..fresh })
@@ -229,32 +234,45 @@ fn plan(
 pub async fn give_up_unclaimed(store: &Store, now: Timestamp) -> Result<(), gatehouse_store::Error> {
     loop {
         let given_up = store.given_up_certificates(now, GIVEN_UP_AT_ONCE).await?;
-        let mut removed = 0;
-        for unclaimed in &given_up {
-            let (scope, certificate_id) = (unclaimed.scope, unclaimed.certificate_id);
-            let record = store.certificate(scope, certificate_id).await?;
-            let mut batch = Batch::new();
-            batch.claim_certificate(unclaimed);
-            if let Some(record) = record
-                && record.status == CertificateStatus::PendingActivation
-                && record.policy_count == 0
-                && record.thing_count == 0
-            {
-                batch.delete_certificate(&record, false);
-                batch.announce(Event::Certificate { scope, certificate_id });
-            }
-            match store.commit(batch, now).await {
-                Ok(()) => removed += 1,
-                // Somebody is at it: it is looked at again the next time.
-                Err(gatehouse_store::Error::Conflict) => {}
-                Err(error) => return Err(error),
+        let mut is_progress = give_up(store, &given_up, now).await?;
+        if !is_progress {
+            // Somebody is at one of them, which is looked at again the next time; the others go alone.
+            for unclaimed in given_up.chunks(1) {
+                is_progress |= give_up(store, unclaimed, now).await?;
             }
         }
-        if removed == 0 {
+        if !is_progress {
             return Ok(());
         }
     }
 }
 
-/// Certificates looked at before the next are read.
+/// Removes the certificates in one commit; `false` when there are none, or one of them changed meanwhile.
+async fn give_up(
+    store: &Store,
+    given_up: &[UnclaimedCertificate],
+    now: Timestamp,
+) -> Result<bool, gatehouse_store::Error> {
+    let mut batch = Batch::new();
+    for unclaimed in given_up {
+        let (scope, certificate_id) = (unclaimed.scope, unclaimed.certificate_id);
+        let record = store.certificate(scope, certificate_id).await?;
+        batch.claim_certificate(unclaimed);
+        if let Some(record) = record
+            && record.status == CertificateStatus::PendingActivation
+            && record.policy_count == 0
+            && record.thing_count == 0
+        {
+            batch.delete_certificate(&record, false);
+            batch.announce(Event::Certificate { scope, certificate_id });
+        }
+    }
+    match store.commit(batch, now).await {
+        Ok(()) => Ok(!given_up.is_empty()),
+        Err(gatehouse_store::Error::Conflict) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Certificates removed in one commit.
 const GIVEN_UP_AT_ONCE: u32 = 100;
