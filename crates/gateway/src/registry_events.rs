@@ -75,7 +75,8 @@ impl RegistryEvents {
                 }
                 last = Some(scope);
             }
-            if most == 0 {
+            // What could not be published waits for the next try: not for the pace of others.
+            if most == 0 || !is_well {
                 return is_well;
             }
             tokio::time::sleep(PER_MESSAGE * most).await;

@@ -13,6 +13,8 @@ use gatehouse_store::{Error, LOG_RETENTION_MS, REGISTRY_MESSAGE_RETENTION_MS, St
 /// A chore: it ends when it is dropped.
 pub(crate) type Chore = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// From the start to the first look.
+const FIRST: Duration = Duration::from_secs(30);
 /// Between looks for access keys that have ended.
 const KEYS: Duration = Duration::from_secs(60);
 /// Between looks for old entries of the change log.
@@ -91,10 +93,12 @@ async fn every<F: Future<Output = Result<(), Error>>>(
     (store, clock): (Store, Arc<dyn Clock>),
     chore: impl Fn(Store, Timestamp) -> F,
 ) {
+    // Soon at first: a server that is restarted more often than a chore's pause does it all the same.
+    tokio::time::sleep(pause.min(FIRST)).await;
     loop {
-        tokio::time::sleep(pause).await;
         if let Err(error) = chore(store.clone(), clock.now()).await {
             tracing::warn!(%error, "{failure}");
         }
+        tokio::time::sleep(pause).await;
     }
 }
