@@ -180,7 +180,14 @@ impl Session {
             }
             Err(end) => end,
         };
-        self.guard.set_reason(end.disconnect_reason());
+        let reason = end.disconnect_reason();
+        // Whose connection was cut asks for nothing any more; who is merely gone has asked.
+        if let Some(under_way) = self.provisioning.take()
+            && reason != DisconnectReason::AuthError
+        {
+            under_way.go_on();
+        }
+        self.guard.set_reason(reason);
         self.guard.set_expiry(self.connection.session_expiry_secs());
         if let End::Refused(refusal) = &end {
             self.shared.reporter.cut(self.identity.scope(), &self.identity.principal(), *refusal, 1);

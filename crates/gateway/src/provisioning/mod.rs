@@ -22,12 +22,16 @@ use crate::authorization::{Authorized, Publish};
 use crate::report::Unprovisioned;
 use crate::session::{Session, Shared};
 
-/// The requests of one connection that are not answered yet. They end with it: nobody would hear the answer, and whose
-/// connection was cut asks for nothing any more.
+/// The requests of one connection that are not answered yet. Dropped, they end.
 #[derive(Default)]
 pub(crate) struct UnderWay(JoinSet<()>);
 
 impl UnderWay {
+    /// Lets them go on to their end, though nobody hears the answer.
+    pub(crate) fn go_on(mut self) {
+        self.0.detach_all();
+    }
+
     fn has_room(&mut self) -> bool {
         while self.0.try_join_next().is_some() {}
         self.0.len() < limits::PROVISIONING_PER_CONNECTION
