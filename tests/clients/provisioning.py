@@ -17,3 +17,16 @@ def template_body(status: str = "ACTIVE", **sections) -> str:
 
 def provisioning_role(account, name: str = "provisioning") -> str:
     return f"arn:aws:iam::{account.credentials.account_id}:role/{name}"
+
+
+def lamp_policy(account) -> dict:
+    """A device may connect as its thing and publish below its thing's name."""
+    prefix = f"arn:aws:iot:{account.region}:{account.credentials.account_id}"
+    thing = "${iot:Connection.Thing.ThingName}"
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": "iot:Connect", "Resource": f"{prefix}:client/{thing}"},
+            {"Effect": "Allow", "Action": "iot:Publish", "Resource": f"{prefix}:topic/lamps/{thing}"},
+        ],
+    }

@@ -1,14 +1,10 @@
 """AWS's own device SDK for JavaScript (v2): mutual TLS, and WebSocket with SigV4; MQTT 3.1.1 and 5."""
 
-import json
-import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
-ENDED_WITHIN_S = 60
+from javascript import javascript, outcome
 
 
 def device_of(account, device=None, *, version: int, port: int) -> subprocess.CompletedProcess:
@@ -27,21 +23,7 @@ def device_of(account, device=None, *, version: int, port: int) -> subprocess.Co
     }
     if device is not None:
         how |= {"certificate": str(device.certificate), "key": str(device.key)}
-    modules = os.environ.get("GATEHOUSE_TEST_NODE_MODULES") or HERE.parent.parent / "target/node/node_modules"
-    assert Path(modules).is_dir(), "`cargo xtask test --only clients` installs the SDK"
-    return subprocess.run(
-        ["node", HERE / "js" / "device.js", json.dumps(how)],
-        env=os.environ | {"NODE_PATH": str(modules)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=ENDED_WITHIN_S,
-    )
-
-
-def outcome(done: subprocess.CompletedProcess) -> dict:
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return javascript("device.js", how)
 
 
 @pytest.mark.parametrize("version", [5, 311])

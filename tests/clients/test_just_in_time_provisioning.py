@@ -11,7 +11,7 @@ from account import Account, Device
 from authority import Authority, arn, new_authority, register, status
 from eventually import eventually
 from mqtt import Client, Closed, Refused, refused
-from provisioning import CERTIFICATE_ID, provisioning_role, template_body
+from provisioning import CERTIFICATE_ID, lamp_policy, provisioning_role, template_body
 from test_explain import explain
 from tools import mosquitto
 
@@ -24,19 +24,6 @@ COMMON_NAME, COUNTRY = "AWS::IoT::Certificate::CommonName", "AWS::IoT::Certifica
 @pytest.fixture(scope="module")
 def office(tmp_path_factory):
     return tmp_path_factory.mktemp("office")
-
-
-def lamp_policy(account: Account) -> dict:
-    """A device may connect as its thing and publish below its thing's name."""
-    prefix = f"arn:aws:iot:{account.region}:{account.credentials.account_id}"
-    thing = "${iot:Connection.Thing.ThingName}"
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Action": "iot:Connect", "Resource": f"{prefix}:client/{thing}"},
-            {"Effect": "Allow", "Action": "iot:Publish", "Resource": f"{prefix}:topic/lamps/{thing}"},
-        ],
-    }
 
 
 def lamps(account: Account, **thing) -> str:
