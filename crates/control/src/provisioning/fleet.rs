@@ -171,7 +171,13 @@ impl FleetProvisioning {
                     certificate_pem: &pem,
                     parameters: &parameters,
                 };
-                question.ask(house, hook).await?
+                let parameters = question.ask(house, hook).await?;
+                // Whoever disabled or changed the template while its hook was thinking is heard.
+                if self.template(scope, template_name).await?.0 != template {
+                    let message = "the provisioning template has just changed: try again";
+                    return Err(Failure::new(FleetError::Throttling, message));
+                }
+                parameters
             }
         };
         let plan = plan(&template, &body, &parameters, id)?;

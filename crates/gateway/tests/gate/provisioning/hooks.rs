@@ -164,6 +164,31 @@ async fn a_certificate_that_is_revoked_while_its_hook_thinks_stays_revoked() {
 }
 
 #[tokio::test]
+async fn a_template_that_changes_while_its_hook_thinks_provisions_nothing() {
+    for (change, expected) in [(true, "Throttling"), (false, "TemplateDisabled")] {
+        let (gate, mut newborn) = story().await;
+        let fresh = newborn.fresh().await;
+        let thinking = Arc::new(Semaphore::new(0));
+        let gate_of_hook = Arc::clone(&thinking);
+        let hook =
+            gate.hook(move |_| Said::Later(Arc::clone(&gate_of_hook), json!({ "allowProvisioning": true }))).await;
+        let body = registration(&fresh.token, "lamp").to_string();
+        newborn.send(&publish(Delivery::AtMostOnce, PROVISION, &body)).await;
+        gate.until(|_| hook.heard().len() == 1).await;
+        gate.registrar
+            .change_template("fleet", |template| {
+                template.enabled = change;
+                template.description = Some("changed".to_owned());
+            })
+            .await;
+        thinking.add_permits(1);
+        let refused = answered(PROVISION, &newborn.message().await).unwrap_err();
+        assert_eq!(refused["errorCode"], expected);
+        assert_nothing_is_left(&gate, &fresh.device, "lamp").await;
+    }
+}
+
+#[tokio::test]
 async fn too_many_calls_of_functions_are_no_refusal() {
     let (gate, mut newborn) = story().await;
     let fresh = newborn.fresh().await;
