@@ -16,7 +16,7 @@ use crate::options::Options;
 use crate::{Outcome, process};
 
 /// Limits of the configuration that are taken away.
-const RATES: [&str; 10] = [
+const RATES: [&str; 13] = [
     "CONNECT_RATE",
     "CLIENT_CONNECT_RATE",
     "PUBLISH_RATE",
@@ -27,8 +27,13 @@ const RATES: [&str; 10] = [
     "QUEUE_RATE",
     "RETAIN_RATE",
     "TOPIC_RETAIN_RATE",
+    "CREATE_KEYS_AND_CERTIFICATE_RATE",
+    "CREATE_CERTIFICATE_FROM_CSR_RATE",
+    "REGISTER_THING_RATE",
 ];
 
+/// A measurement's own configuration, in the data folder.
+pub(crate) const CONFIGURATION: &str = "bench.toml";
 /// How long a server may take to listen.
 const START: Duration = Duration::from_secs(120);
 /// How long a server may take to end before it is killed.
@@ -53,10 +58,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts `gatehouse serve` on `data`.
+    /// Starts `gatehouse serve` on `data`, by the configuration [`CONFIGURATION`] if there is one in it.
     pub(crate) async fn gatehouse(binary: &Path, data: &Path, store: &str) -> Outcome<Self> {
         let mut command = process::command(binary);
         command.args(["serve", "--ready-json", "--store", store, "--data"]).arg(data);
+        let configuration = data.join(CONFIGURATION);
+        if configuration.is_file() {
+            command.arg("--config").arg(configuration);
+        }
         let any_port = "127.0.0.1:0";
         command.env("GATEHOUSE_LISTEN_API", any_port).env("GATEHOUSE_LISTEN_MQTT", any_port);
         // What is measured is the server, not the rates that a scope is held to.

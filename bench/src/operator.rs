@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::{Buf as _, BytesMut};
+use bytes::BytesMut;
 use gatehouse_control::sigv4::Signer;
 use gatehouse_domain::scope::Region;
 use http::{HeaderMap, HeaderValue, Method, header};
@@ -67,6 +67,11 @@ impl Operator {
 
     /// Sends `request` and waits for the end of the answer, which must be a success.
     pub(crate) async fn call(&mut self, request: &[u8]) -> Outcome {
+        self.ask(request).await.map(drop)
+    }
+
+    /// As [`Self::call`]; answers the body.
+    pub(crate) async fn ask(&mut self, request: &[u8]) -> Outcome<BytesMut> {
         timeout(PATIENCE, async {
             self.tcp.write_all(request).await?;
             let head = loop {
@@ -88,8 +93,7 @@ impl Operator {
                 let body = String::from_utf8_lossy(self.buffer.get(..length).unwrap_or_default());
                 return Err(format!("a call was refused: {head}{body}").into());
             }
-            self.buffer.advance(length);
-            Ok(())
+            Ok(self.buffer.split_to(length))
         })
         .await?
     }

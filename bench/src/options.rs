@@ -19,6 +19,8 @@ pub(crate) enum Mode {
     Jitr,
     /// Devices a second that are provisioned, and how long another waits meanwhile
     Provision,
+    /// Lines a second of a bulk registration, and how long a device waits meanwhile
+    Bulk,
     /// Rates of control calls
     Api,
     /// Server CPU per message, against Mosquitto

@@ -4,6 +4,7 @@
 mod admission;
 mod api;
 mod brokers;
+mod bulk;
 mod fan_in;
 mod fan_out;
 mod idle;
@@ -52,6 +53,9 @@ pub(crate) async fn all(options: &Options, figures: &mut Figures) -> Outcome {
     }
     if options.wants(Mode::Provision) {
         provision::measure(&bench, figures).await?;
+    }
+    if options.wants(Mode::Bulk) {
+        bulk::measure(&bench, figures).await?;
     }
     if options.wants(Mode::Api) {
         api::measure(&bench, figures).await?;

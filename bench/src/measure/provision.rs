@@ -34,9 +34,10 @@ const LOOKS_EVERY: Duration = Duration::from_millis(10);
 /// Its connections while nothing else happens.
 const QUIET_LOOKS: usize = 300;
 /// What a provisioned device may do.
-const POLICY: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iot:Connect","Resource":"*"}}"#;
+pub(super) const POLICY: &str =
+    r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iot:Connect","Resource":"*"}}"#;
 const CLAIM: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iot:*","Resource":"*"}}"#;
-const ROLE: &str = "arn:aws:iam::000000000000:role/provisioning";
+pub(super) const ROLE: &str = "arn:aws:iam::000000000000:role/provisioning";
 
 pub(super) async fn measure(bench: &Bench<'_>, figures: &mut Figures) -> Outcome {
     let devices = bench.options.connections(DEVICES);
@@ -257,7 +258,7 @@ async fn by_claims(
     Ok(began.elapsed())
 }
 
-async fn look_quietly(server: &Server, watcher: &Identity) -> Outcome<Rounds> {
+pub(super) async fn look_quietly(server: &Server, watcher: &Identity) -> Outcome<Rounds> {
     let mut quiet = Rounds::new();
     for _ in 0..QUIET_LOOKS {
         quiet.push(connect_once(server.mqtt, watcher).await?);
@@ -267,12 +268,12 @@ async fn look_quietly(server: &Server, watcher: &Identity) -> Outcome<Rounds> {
 }
 
 /// A device that connects again and again while others are provisioned.
-struct Looking {
+pub(super) struct Looking {
     is_over: Arc<AtomicBool>,
     looks: JoinHandle<Outcome<Vec<f64>>>,
 }
 
-fn look(address: std::net::SocketAddr, watcher: Identity) -> Looking {
+pub(super) fn look(address: std::net::SocketAddr, watcher: Identity) -> Looking {
     let is_over = Arc::new(AtomicBool::new(false));
     let over = Arc::clone(&is_over);
     let looks = tokio::spawn(async move {
@@ -287,7 +288,7 @@ fn look(address: std::net::SocketAddr, watcher: Identity) -> Looking {
 }
 
 impl Looking {
-    async fn stop(self) -> Outcome<Vec<f64>> {
+    pub(super) async fn stop(self) -> Outcome<Vec<f64>> {
         self.is_over.store(true, Ordering::Relaxed);
         self.looks.await?
     }
