@@ -16,6 +16,20 @@ use serde_json::Value;
 #[error("the payload cannot be read: {0}")]
 pub(super) struct InvalidPayload(String);
 
+/// Characters of a reader's words that are told: they may repeat what the payload says.
+const TOLD: usize = 200;
+
+impl InvalidPayload {
+    fn of(error: &dyn fmt::Display) -> Self {
+        let words = error.to_string();
+        let mut told: String = words.chars().take(TOLD).collect();
+        if words.chars().nth(TOLD).is_some() {
+            told.push('\u{2026}');
+        }
+        Self(told)
+    }
+}
+
 /// The members of a request, each given once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Members(BTreeMap<String, Member>);
@@ -34,8 +48,8 @@ impl Members {
             return Ok(Self::default());
         }
         match format {
-            PayloadFormat::Json => from_json(payload).map_err(|error| InvalidPayload(error.to_string())),
-            PayloadFormat::Cbor => from_cbor(payload).map_err(|error| InvalidPayload(error.to_string())),
+            PayloadFormat::Json => from_json(payload).map_err(|error| InvalidPayload::of(&error)),
+            PayloadFormat::Cbor => from_cbor(payload).map_err(|error| InvalidPayload::of(&error)),
         }
     }
 
@@ -302,6 +316,9 @@ mod tests {
             assert!(refusal.contains(why), "{payload}: {refusal}");
         }
         assert!(read(&[0xff, 0xfe], PayloadFormat::Json).is_err());
+        let told =
+            read(format!("\"{}\"", "\\n".repeat(60_000)).as_bytes(), PayloadFormat::Json).unwrap_err().to_string();
+        assert!(told.chars().count() < 300, "{told}");
         let deep = "{\"a\":".repeat(60_000);
         assert!(read(deep.as_bytes(), PayloadFormat::Json).is_err());
     }
