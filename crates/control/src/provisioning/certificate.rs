@@ -154,6 +154,14 @@ impl Standing {
     }
 }
 
+/// Whether a certificate of this status still waits for provisioning.
+pub(super) fn waits(current: CertificateStatus) -> Result<(), Failure> {
+    if current == CertificateStatus::PendingActivation {
+        return Ok(());
+    }
+    Err(Failure::unusable(format!("the certificate is {current}, and does not wait for provisioning any more")))
+}
+
 /// The status that a registered certificate is to be given, if any. One that waits for provisioning gets the template's;
 /// one that somebody else has given a status keeps it unless the template says otherwise.
 fn status_after(
@@ -161,10 +169,8 @@ fn status_after(
     plan: &CertificatePlan,
     is_waiting: bool,
 ) -> Result<Option<CertificateStatus>, Failure> {
-    if is_waiting && current != CertificateStatus::PendingActivation {
-        return Err(Failure::unusable(format!(
-            "the certificate is {current}, and does not wait for provisioning any more"
-        )));
+    if is_waiting {
+        waits(current)?;
     }
     if current != CertificateStatus::PendingActivation {
         match plan.status_override {

@@ -22,6 +22,7 @@ use gatehouse_store::{Batch, ProvisioningTemplateRecord, Store, UnclaimedCertifi
 use zeroize::Zeroizing;
 
 use super::carry_out::Order;
+use super::certificate::waits;
 use super::failure::Failure;
 use super::hook::Question;
 use super::ownership::{self, Ownership};
@@ -148,15 +149,15 @@ impl FleetProvisioning {
         let _turn = self.room.turn(scope).await?;
         let (template, body) = self.template(scope, template_name).await?;
         let id = ownership.certificate_id;
-        let unclaimed = house.store.unclaimed_certificate(scope, id).await?;
-        let unclaimed = unclaimed.ok_or_else(|| {
-            ownership::refused("the certificate ownership token has been used, or its certificate is gone: ask for another certificate")
-        })?;
+        let unclaimed = house.store.unclaimed_certificate(scope, id).await?.ok_or_else(used)?;
+        // Nobody is asked about a certificate with which nothing can be registered.
+        let record = house.store.certificate(scope, id).await?.ok_or_else(used)?;
+        waits(record.status)?;
 
         let parameters = match &template.hook {
             None => parameters,
             Some(hook) => {
-                let pem = house.store.certificate_pem(scope, id).await?.unwrap_or_default();
+                let pem = house.store.certificate_pem(scope, id).await?.ok_or_else(used)?;
                 let question = Question {
                     template: &template,
                     principal: requester.principal,
@@ -207,6 +208,13 @@ impl FleetProvisioning {
             )),
         }
     }
+}
+
+/// The token was good once.
+fn used() -> Failure {
+    ownership::refused(
+        "the certificate ownership token has been used, or its certificate is gone: ask for another certificate",
+    )
 }
 
 fn plan(

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::failure::Failure;
 use crate::call::House;
+use crate::functions::FunctionError;
 
 /// What a hook is told.
 pub(super) struct Question<'a> {
@@ -28,7 +29,8 @@ impl Question<'_> {
     /// Asks `hook`, and answers the parameters with the hook's in their place.
     ///
     /// # Errors
-    /// `AccessDenied` when the hook says no, says something else, or says nothing in time.
+    /// `AccessDenied` when the hook says no, says something else, or says nothing in time; `Throttling` when too many
+    /// functions are being called.
     pub(super) async fn ask(&self, house: &House, hook: &Hook) -> Result<BTreeMap<String, String>, Failure> {
         let scope = self.template.scope;
         let event = json!({
@@ -41,7 +43,12 @@ impl Question<'_> {
         });
         // A failure is in the log already; the device learns no more than that there was one.
         let answer = house.functions.invoke(scope, &hook.target_arn, &event).await;
-        let answer = answer.map_err(|_| denied("the pre-provisioning hook could not be asked"))?;
+        let answer = answer.map_err(|error| match error {
+            FunctionError::Busy => {
+                Failure::new(FleetError::Throttling, "too many devices are being provisioned: try again later")
+            }
+            _ => denied("the pre-provisioning hook could not be asked"),
+        })?;
         let overrides = allowed(&answer).inspect_err(|failure| {
             let (template, function) = (&self.template.name, &hook.target_arn);
             tracing::warn!(
