@@ -82,7 +82,6 @@ struct KeyStanding {
 }
 
 /// What permissions are loaded from.
-#[expect(clippy::large_enum_variant, reason = "nearly all are the large variant, and none lives long")]
 pub(crate) enum Rights {
     /// A device's certificate and its record.
     Certificate {
@@ -192,8 +191,7 @@ impl Authorization {
     async fn apply(&mut self, registry: &Registry, record: Record) -> Result<(), Refusal> {
         let (mut policies, things) = match record.holder {
             Holder::Device { policies, things } => (policies, things),
-            Holder::Claim(template_name) => {
-                let policy = Registry::claim_policy(self.scope, &template_name)?;
+            Holder::Claim(policy) => {
                 self.standing = Standing::Certificate(Box::new([policy]));
                 return Ok(());
             }

@@ -20,11 +20,6 @@ pub(crate) struct Current<V> {
 }
 
 impl<V> Current<V> {
-    /// A value that no change of the registry makes another.
-    pub(crate) fn for_ever(value: V) -> Arc<Self> {
-        Arc::new(Self { value, is_superseded: AtomicBool::new(false) })
-    }
-
     /// Whether another value is in force by now: look it up again.
     pub(crate) fn is_superseded(&self) -> bool {
         self.is_superseded.load(Ordering::Acquire)

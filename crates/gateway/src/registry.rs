@@ -17,12 +17,11 @@ use gatehouse_domain::scope::Scope;
 use gatehouse_domain::security_policy::SecurityPolicy;
 use gatehouse_domain::time::Timestamp;
 use gatehouse_store::{
-    AccessKeyRecord, AdmissionRecord, DomainConfigurationRecord, InheritedPolicies, ProvisioningClaimRecord, Store,
-    ThingAttachment,
+    AccessKeyRecord, AdmissionRecord, DomainConfigurationRecord, InheritedPolicies, Store, ThingAttachment,
 };
 
 use crate::endpoint::Served;
-use crate::in_force::{Current, InForce};
+use crate::in_force::{Before, Current, InForce};
 
 /// Parsed policies kept although nobody stands on them.
 const POLICIES: usize = 20_000;
@@ -32,6 +31,8 @@ const THINGS: usize = 1_000;
 const ENDPOINTS: usize = 20_000;
 /// Domain configurations kept.
 const DOMAINS: usize = 5_000;
+/// Policies of claims kept although nobody stands on them.
+const CLAIM_POLICIES: usize = 1_000;
 /// Names kept that nobody has configured. Apart from the others, as anybody can make them up.
 const STRANGE_NAMES: usize = 1_000;
 
@@ -43,6 +44,8 @@ pub(crate) struct Registry {
     endpoints: InForce<(Scope, EndpointType), SecurityPolicy>,
     domains: InForce<HostName, Served>,
     strange_names: InForce<HostName, ()>,
+    /// What claims may do, by their templates: as long as the template stays as it is, so do the claims.
+    claims: InForce<(Scope, ProvisioningTemplateName), PolicyDocument>,
 }
 
 /// A certificate as the gate sees it.
@@ -58,8 +61,8 @@ pub(crate) struct Record {
 pub(crate) enum Holder {
     /// A device's, with the policies and things that are attached to it.
     Device { policies: Vec<PolicyName>, things: Vec<ThingAttachment> },
-    /// A claim: for a few minutes, whoever is to be provisioned by this template has it.
-    Claim(ProvisioningTemplateName),
+    /// A claim, with what it may do: for a few minutes, whoever is to be provisioned by its template has it.
+    Claim(Arc<Current<PolicyDocument>>),
 }
 
 impl From<AdmissionRecord> for Record {
@@ -70,23 +73,6 @@ impl From<AdmissionRecord> for Record {
             certificate_id: certificate.certificate_id,
             registration: certificate.registration(),
             holder: Holder::Device { policies, things },
-        }
-    }
-}
-
-impl From<ProvisioningClaimRecord> for Record {
-    fn from(claim: ProvisioningClaimRecord) -> Self {
-        Self {
-            scope: claim.scope,
-            certificate_id: claim.certificate_id,
-            registration: Registration {
-                status: CertificateStatus::Active,
-                // It means something in its own scope alone, which the endpoint names.
-                mode: CertificateMode::SniOnly,
-                not_before: claim.not_before,
-                not_after: claim.not_after,
-            },
-            holder: Holder::Claim(claim.template_name),
         }
     }
 }
@@ -108,6 +94,7 @@ impl Registry {
             endpoints: InForce::new(ENDPOINTS),
             domains: InForce::new(DOMAINS),
             strange_names: InForce::new(STRANGE_NAMES),
+            claims: InForce::new(CLAIM_POLICIES),
         }
     }
 
@@ -117,20 +104,41 @@ impl Registry {
         if let Some(record) = registered {
             return Ok(Some(record.into()));
         }
-        let claim = self.store.provisioning_claim(scope, id).await.map_err(|error| unavailable(&error))?;
-        Ok(claim.map(Record::from))
+        self.claim(scope, id).await
     }
 
-    /// What the holder of a claim may do.
-    pub(crate) fn claim_policy(
+    /// The claim that the certificate is in `scope`. What it may do is superseded when its template changes: claims end with
+    /// their template.
+    async fn claim(&self, scope: Scope, id: CertificateId) -> Result<Option<Record>, Refusal> {
+        let before = self.claims.before_reading();
+        let claim = self.store.provisioning_claim(scope, id).await.map_err(|error| unavailable(&error))?;
+        let Some(claim) = claim else { return Ok(None) };
+        let registration = Registration {
+            status: CertificateStatus::Active,
+            // It means something in its own scope alone, which the endpoint names.
+            mode: CertificateMode::SniOnly,
+            not_before: claim.not_before,
+            not_after: claim.not_after,
+        };
+        let policy = self.claim_policy(scope, claim.template_name, before)?;
+        Ok(Some(Record { scope, certificate_id: id, registration, holder: Holder::Claim(policy) }))
+    }
+
+    fn claim_policy(
+        &self,
         scope: Scope,
-        template_name: &ProvisioningTemplateName,
+        template_name: ProvisioningTemplateName,
+        before: Before,
     ) -> Result<Arc<Current<PolicyDocument>>, Refusal> {
-        let document = PolicyDocument::parse(&claim_policy(scope, template_name)).map_err(|error| {
-            tracing::error!(%scope, %template_name, %error, "the policy of a claim cannot be read");
+        let key = (scope, template_name);
+        if let Some(policy) = self.claims.get(&key) {
+            return Ok(policy);
+        }
+        let document = PolicyDocument::parse(&claim_policy(scope, &key.1)).map_err(|error| {
+            tracing::error!(%scope, template = %key.1, %error, "the policy of a claim cannot be read");
             Refusal::RegistryUnavailable
         })?;
-        Ok(Current::for_ever(document))
+        Ok(self.claims.put(key, document, before))
     }
 
     /// The access key, as committed now.
@@ -267,10 +275,12 @@ impl Registry {
             Event::ThingGroup { scope, group_name } => {
                 self.things.supersede_if(|(of, _), thing| of == scope && thing.inherited.groups.contains(group_name));
             }
+            Event::ProvisioningTemplate { scope, template_name } => {
+                self.claims.supersede(&(*scope, template_name.clone()));
+            }
             Event::Certificate { .. }
             | Event::CertificatePolicies { .. }
             | Event::CertificateThings { .. }
-            | Event::ProvisioningTemplate { .. }
             | Event::AccessKeys { .. } => {}
         }
     }
@@ -282,6 +292,7 @@ impl Registry {
         self.endpoints.supersede_all();
         self.domains.supersede_all();
         self.strange_names.supersede_all();
+        self.claims.supersede_all();
     }
 }
 
