@@ -20,6 +20,7 @@ mod https;
 mod lifecycle;
 mod permissions;
 mod persistent_sessions;
+mod provisioning;
 mod rates;
 mod requests;
 mod resumption;

@@ -284,7 +284,7 @@ impl Client {
         said
     }
 
-    fn new_id(&mut self) -> PacketId {
+    pub(super) fn new_id(&mut self) -> PacketId {
         self.next_id += 1;
         id(self.next_id)
     }

@@ -49,7 +49,7 @@ impl Device {
         Self::new(CertificateDer::from_pem_slice(pem).unwrap(), PrivateKeyDer::from_pem_slice(pem).unwrap())
     }
 
-    fn new(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> Self {
+    pub(super) fn new(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> Self {
         let mut id = [0; 32];
         id.copy_from_slice(digest::digest(&digest::SHA256, &certificate).as_ref());
         Self { chain: vec![certificate], key: Arc::new(key), id: CertificateId::from_bytes(id) }

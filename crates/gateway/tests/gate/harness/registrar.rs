@@ -9,10 +9,11 @@ use gatehouse_domain::event::Event;
 use gatehouse_domain::name::{PolicyName, ThingName};
 use gatehouse_domain::scope::{AccountId, Scope};
 use gatehouse_domain::security_policy::SecurityPolicy;
+use gatehouse_domain::thing_type::Properties;
 use gatehouse_domain::time::Clock as _;
 use gatehouse_store::{
     Batch, CertificateRecord, DomainConfigurationRecord, PolicyRecord, RoleAliasRecord, Store, ThingGroupRecord,
-    ThingRecord,
+    ThingRecord, ThingTypeRecord,
 };
 
 use super::{NOW, TestClock};
@@ -198,6 +199,19 @@ impl Registrar {
             created_at: self.clock.now(),
         };
         self.write(|batch| batch.insert_thing(&record)).await;
+    }
+
+    pub(crate) async fn make_type(&self, scope: Scope, name: &str) {
+        let record = ThingTypeRecord {
+            scope,
+            name: thing(name),
+            thing_type_id: format!("id-{name}"),
+            properties: Properties::default(),
+            deprecated_at: None,
+            created_at: self.clock.now(),
+            row_version: 1,
+        };
+        self.write(|batch| batch.insert_thing_type(&record)).await;
     }
 
     /// Makes a thing group in the last of `ancestors`.
