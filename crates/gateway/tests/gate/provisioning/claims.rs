@@ -119,6 +119,7 @@ async fn a_claim_is_over_after_five_minutes() {
     gate.clock.advance_ms(2_000);
     time.until(20, || gate.connections() == 0).await;
     assert_eq!(newborn.until_closed().await, Some((0x87, "the certificate has expired".to_owned())));
+    gate.until(|gate| gate.cuts("expired") == 1).await;
     let refused = gate.call(&claim).connect("newborn").await.explained();
     assert_eq!(refused, (0x87, "the certificate has expired".to_owned()));
     // With it goes what it asked for: nobody else's token is good.
