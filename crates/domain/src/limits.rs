@@ -143,12 +143,14 @@ pub const REGISTRATION_TASKS_AT_ONCE: usize = 32;
 pub const REGISTRATION_TURN: Duration = Duration::from_secs(30);
 /// Lines of one registration task under way at once. (Ours: enough to fill a flush of the store.)
 pub const REGISTRATION_LINES: usize = 32;
-/// The same of all registration tasks together: what a device waits for behind them is bounded. (Ours.)
+/// The same of all registration tasks together, shared out among them: what a device waits for behind them is bounded. (Ours.)
 pub const REGISTRATION_LINES_AT_ONCE: usize = 64;
 /// How long a link to a report of a registration task is good, in milliseconds. (Ours.)
 pub const REPORT_LINK_MS: i64 = 60 * 60 * 1000;
 /// Reports of registration tasks that are sent at once; more are turned away. (Ours.)
-pub const REPORTS_AT_ONCE: usize = 32;
+pub const REPORTS_AT_ONCE: usize = 64;
+/// The same of one scope. (Ours.)
+pub const REPORTS_PER_SCOPE: usize = 4;
 
 /// A client id, in bytes.
 pub const CLIENT_ID_BYTES: usize = 128;

@@ -6,8 +6,8 @@
 //! nothing twice and leaves nothing out, and neither do two who work on one task. What became of the lines is told in two
 //! reports, to whoever has a link ([`report`]).
 //!
-//! A task is nobody's hurry: the lines under way at once are bounded for each task and for all ([`Bulk`]), so that neither
-//! devices nor the tasks of others wait long behind them.
+//! A task is nobody's hurry: the lines under way at once are bounded for each task and for all, so that neither devices nor
+//! the tasks of others wait long behind them.
 
 pub mod bucket;
 mod folder;
@@ -20,6 +20,7 @@ pub mod worker;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gatehouse_domain::limits;
 use gatehouse_domain::registration_task::input::{BucketName, ObjectKey};
@@ -40,12 +41,12 @@ pub struct Bulk {
     address: Option<String>,
     /// Somebody started a task, or wants one to stop.
     wake: Notify,
-    /// A place for each line that is in memory. Given in the order of asking, so that no task takes all of them.
-    lines: Arc<Semaphore>,
+    /// Tasks that are worked on.
+    at_work: AtomicUsize,
     /// A place for each check of a signing request: half of the processors, so that the other half stays with the devices.
     checks: Semaphore,
-    /// A place for each report that is being sent.
-    reports: Arc<Semaphore>,
+    /// Room for the reports that are being sent.
+    reports: report::Room,
 }
 
 impl Default for Bulk {
@@ -64,9 +65,9 @@ impl Bulk {
             buckets: RwLock::default(),
             address,
             wake: Notify::new(),
-            lines: Arc::new(Semaphore::new(limits::REGISTRATION_LINES_AT_ONCE)),
+            at_work: AtomicUsize::new(0),
             checks: Semaphore::new((processors / 2).max(1)),
-            reports: Arc::new(Semaphore::new(limits::REPORTS_AT_ONCE)),
+            reports: report::Room::default(),
         }
     }
 
@@ -91,6 +92,33 @@ impl Bulk {
     }
 }
 
+/// Stands for a task that is worked on, until it is dropped.
+pub(crate) struct AtWork(Arc<House>);
+
+impl AtWork {
+    pub(crate) fn new(house: Arc<House>) -> Self {
+        house.bulk.at_work.fetch_add(1, Ordering::Relaxed);
+        Self(house)
+    }
+
+    /// How many lines of the task may be under way now: its part of those of all tasks. Whoever has slow lines takes
+    /// nobody else's part.
+    pub(crate) fn lines(&self) -> usize {
+        part(self.0.bulk.at_work.load(Ordering::Relaxed))
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.bulk.at_work.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// One of so many tasks' part of the lines under way.
+fn part(tasks: usize) -> usize {
+    (limits::REGISTRATION_LINES_AT_ONCE / tasks.max(1)).clamp(1, limits::REGISTRATION_LINES)
+}
+
 /// Whether the role that a task registers with may read its input file, as AWS's does: `s3:GetObject`.
 ///
 /// # Errors
@@ -110,4 +138,18 @@ pub(crate) fn may_read(
 /// Why there is no such bucket for an account.
 pub(crate) fn unknown_bucket(name: &BucketName) -> String {
     format!("the server's configuration has no bucket {name} of this account in [buckets]")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_under_way_are_shared_out_among_the_tasks() {
+        for tasks in 0..=limits::REGISTRATION_TASKS_AT_ONCE {
+            assert!((1..=limits::REGISTRATION_LINES).contains(&part(tasks)));
+            assert!(part(tasks) * tasks <= limits::REGISTRATION_LINES_AT_ONCE);
+        }
+        assert_eq!([1, 2, 3, limits::REGISTRATION_TASKS_AT_ONCE].map(part), [32, 32, 21, 2]);
+    }
 }

@@ -1,13 +1,14 @@
-//! Reads an input file line by line, ahead of whoever carries the lines out, but never far: a line is handed over with a
-//! place in memory, which its end gives back. A connection that breaks off is made again.
+//! Reads an input file line by line, ahead of whoever carries the lines out, but by a line only. A connection that breaks off
+//! is made again.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use gatehouse_domain::registration_task::Progress;
 use gatehouse_domain::registration_task::lines::{Line, Lines};
 use gatehouse_store::{InputFileRecord, RegistrationTaskRecord};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 
 use super::bucket::{Bucket, InputError, OpenFile};
 use crate::call::House;
@@ -28,8 +29,8 @@ pub(super) struct Reader {
 
 /// What was read.
 pub(super) enum Read {
-    /// A line, and its place in memory.
-    Line(Line, OwnedSemaphorePermit),
+    /// A line.
+    Line(Line),
     /// The file's end: so many lines, so many bytes.
     End(u64, u64),
 }
@@ -53,12 +54,10 @@ impl Reader {
 
     /// Hands over all lines, and the end, until nobody takes them any more.
     pub(super) async fn run(mut self, sender: mpsc::Sender<Read>) -> Result<(), InputError> {
-        let room = Arc::clone(&self.house.bulk.lines);
         while let Some(part) = self.part().await? {
             let mut rest: &[u8] = &part;
             while let Some(line) = self.lines.next(&mut rest) {
-                let Ok(place) = Arc::clone(&room).acquire_owned().await else { return Ok(()) };
-                if sender.send(Read::Line(line, place)).await.is_err() {
+                if sender.send(Read::Line(line)).await.is_err() {
                     return Ok(());
                 }
             }
@@ -66,25 +65,27 @@ impl Reader {
             tokio::task::yield_now().await;
         }
         if let Some(line) = self.lines.last() {
-            let Ok(place) = room.acquire_owned().await else { return Ok(()) };
-            let _nobody_cares = sender.send(Read::Line(line, place)).await;
+            let _nobody_cares = sender.send(Read::Line(line)).await;
         }
         let _nobody_cares = sender.send(Read::End(self.lines.number(), self.lines.position())).await;
         Ok(())
     }
 
-    /// The next part of the file.
-    async fn part(&mut self) -> Result<Option<bytes::Bytes>, InputError> {
-        match self.file.next().await {
-            Err(error) if error.is_passing() => {
-                tell(&self.task, &error);
-                let found = self.file.found.clone();
-                let position = self.lines.position();
-                self.file = opened(&self.house, &self.bucket, &self.task, position, Some(&found)).await?;
-                self.file.next().await
+    /// The next part of the file. A connection that breaks off again and again without a part is given up.
+    async fn part(&mut self) -> Result<Option<Bytes>, InputError> {
+        for _ in 1..ATTEMPTS {
+            match self.file.next().await {
+                Err(error) if error.is_passing() => {
+                    tell(&self.task, &error);
+                    tokio::time::sleep(PAUSE).await;
+                    let found = self.file.found.clone();
+                    let position = self.lines.position();
+                    self.file = opened(&self.house, &self.bucket, &self.task, position, Some(&found)).await?;
+                }
+                read => return read,
             }
-            read => read,
         }
+        self.file.next().await
     }
 }
 

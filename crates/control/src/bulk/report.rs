@@ -4,6 +4,7 @@
 //! A link names scope, task and report in plain, and carries a MAC over all of it and its end. Nobody can tell a report
 //! that does not exist from one that is not his.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,8 +18,9 @@ use gatehouse_domain::time::Timestamp;
 use gatehouse_store::{LineOutcome, RegistrationTaskLine};
 use http::{HeaderValue, Response, StatusCode, Uri, header};
 use http_body::Frame;
+use parking_lot::Mutex;
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::call::House;
 use crate::query::Query;
@@ -38,6 +40,35 @@ struct Report {
     scope: Scope,
     task_id: TaskId,
     report_type: ReportType,
+}
+
+/// Places to send reports in: in total, and of each scope, so that nobody's slow readers are in the way of others'.
+pub(super) struct Room {
+    total: Arc<Semaphore>,
+    /// Bounded by the accounts and Regions that there are.
+    scopes: Mutex<HashMap<Scope, Arc<Semaphore>>>,
+}
+
+/// A place, until it is dropped.
+struct Place {
+    _total: OwnedSemaphorePermit,
+    _of_scope: OwnedSemaphorePermit,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { total: Arc::new(Semaphore::new(limits::REPORTS_AT_ONCE)), scopes: Mutex::default() }
+    }
+}
+
+impl Room {
+    fn enter(&self, scope: Scope) -> Option<Place> {
+        let of_scope = Arc::clone(
+            self.scopes.lock().entry(scope).or_insert_with(|| Arc::new(Semaphore::new(limits::REPORTS_PER_SCOPE))),
+        );
+        let of_scope = of_scope.try_acquire_owned().ok()?;
+        Some(Place { _total: Arc::clone(&self.total).try_acquire_owned().ok()?, _of_scope: of_scope })
+    }
 }
 
 /// What a link is answered with.
@@ -110,7 +141,7 @@ pub async fn answer(house: &Arc<House>, uri: &Uri) -> Response<ReportBody> {
             return refused(StatusCode::SERVICE_UNAVAILABLE, "the report cannot be read at the moment: try again\n");
         }
     }
-    let Ok(place) = Arc::clone(&house.bulk.reports).try_acquire_owned() else {
+    let Some(place) = house.bulk.reports.enter(report.scope) else {
         return refused(StatusCode::SERVICE_UNAVAILABLE, "too many reports are being read: try again\n");
     };
     let (sender, receiver) = mpsc::channel(1);
@@ -207,6 +238,18 @@ impl http_body::Body for ReportBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scope_whose_readers_are_slow_is_in_nobodys_way() {
+        let scope = |number| Scope::new(AccountId::from_number(number), "us-east-1".parse().unwrap());
+        let room = Room::default();
+        let places: Vec<_> = (0..=limits::REPORTS_PER_SCOPE).map(|_| room.enter(scope(1))).collect();
+        assert_eq!(places.iter().flatten().count(), limits::REPORTS_PER_SCOPE);
+        assert!(room.enter(scope(2)).is_some());
+        drop(places);
+        let all: Vec<_> = (0..100).map(|number| room.enter(scope(number))).collect();
+        assert_eq!(all.iter().flatten().count(), limits::REPORTS_AT_ONCE);
+    }
 
     #[test]
     fn a_path_names_one_report() {

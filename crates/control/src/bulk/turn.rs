@@ -17,7 +17,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use super::bucket::InputError;
 use super::line::Lines;
 use super::reader::{Read, Reader};
-use super::{may_read, unknown_bucket};
+use super::{AtWork, may_read, unknown_bucket};
 use crate::call::House;
 
 /// How often progress is noted, and looked whether the task is to be stopped.
@@ -137,11 +137,12 @@ impl Turn {
         // All that was begun ends with this future.
         let (mut reading, mut under_way) = (JoinSet::new(), JoinSet::new());
         reading.spawn(reader.run(sender));
+        let at_work = AtWork::new(Arc::clone(&self.house));
         let mut window = Window::behind(self.task.progress);
         let mut end = None;
         let mut pause = None;
         while pause.is_none() || !under_way.is_empty() {
-            let has_room = pause.is_none() && under_way.len() < limits::REGISTRATION_LINES && window.width() < WIDTH;
+            let has_room = pause.is_none() && under_way.len() < at_work.lines() && window.width() < WIDTH;
             tokio::select! {
                 biased;
                 Some(ended) = under_way.join_next() => {
@@ -156,14 +157,13 @@ impl Turn {
                 },
                 () = &mut over, if pause.is_none() => pause = Some(Pause::Over),
                 read = receiver.recv(), if has_room => match read {
-                    Some(Read::Line(line, place)) => {
+                    Some(Read::Line(line)) => {
                         let ticket = window.begin(line.number, line.end);
                         match done.get(&line.number) {
                             Some(is_success) => window.end(ticket, *is_success),
                             None => {
                                 let lines = Arc::clone(&lines);
                                 under_way.spawn(async move {
-                                    let _place = place;
                                     Ok::<_, Error>((ticket, lines.carry_out(&line).await?))
                                 });
                             }

@@ -16,6 +16,9 @@ use crate::random::uuid;
 /// How often is looked for tasks that wait, of which this process was not told.
 pub const POLL: Duration = Duration::from_secs(1);
 
+/// How long lines under way may take to end when the server stops.
+const DRAIN: Duration = Duration::from_secs(10);
+
 /// Works on the registration tasks of all scopes.
 pub struct Worker {
     house: Arc<House>,
@@ -33,19 +36,20 @@ impl Worker {
     pub async fn run(self, mut stopped: watch::Receiver<bool>) {
         let mut turns = JoinSet::new();
         loop {
-            let is_stopped = *stopped.borrow();
-            if is_stopped && turns.is_empty() {
-                return;
+            if *stopped.borrow() {
+                break;
             }
-            if !is_stopped {
-                self.take_up(&mut turns, &stopped).await;
-            }
+            self.take_up(&mut turns, &stopped).await;
             tokio::select! {
                 Some(_ended) = turns.join_next() => {}
                 () = self.house.bulk.wake.notified() => {}
                 () = tokio::time::sleep(POLL) => {}
-                changed = stopped.changed(), if !is_stopped => if changed.is_err() { return },
+                changed = stopped.changed() => if changed.is_err() { break },
             }
+        }
+        let ended = async { while turns.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN, ended).await.is_err() {
+            tracing::warn!("lines of registration tasks are left to the next start");
         }
     }
 

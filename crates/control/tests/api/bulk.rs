@@ -13,7 +13,9 @@ use gatehouse_control::bulk::s3::{S3, S3Credentials};
 use gatehouse_control::bulk::worker::Worker;
 use gatehouse_control::outgoing::Plain;
 use gatehouse_control::sigv4::{Authorization, SignedRequest, SigningKey, verify};
+use gatehouse_domain::limits;
 use gatehouse_domain::registration_task::TaskId;
+use gatehouse_domain::time::Clock as _;
 use http::{HeaderMap, Response};
 use http_body::Frame;
 use hyper::server::conn::http1;
@@ -28,7 +30,8 @@ use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use crate::client::Api;
-use crate::harness::{ACCOUNT, LIMITED_ROLE, NOW, OTHER_REGION, on_both_engines};
+use crate::functions::{self, FUNCTION, FunctionServer};
+use crate::harness::{ACCOUNT, LIMITED_ROLE, NOW, OTHER_REGION, REGION, on_both_engines};
 use crate::samples::{ALLOW_CONNECT, CSR, ROLE};
 
 on_both_engines!(
@@ -46,6 +49,8 @@ on_both_engines!(
     two_who_work_on_one_task_register_each_line_once,
     a_server_that_stops_hands_the_task_on,
     a_long_task_of_one_scope_does_not_hold_up_anothers,
+    slow_lines_of_others_hold_up_nobody,
+    a_task_ends_after_thirty_days,
 );
 
 /// The bucket that tests read from.
@@ -671,4 +676,66 @@ async fn a_long_task_of_one_scope_does_not_hold_up_anothers(api: Api) {
     assert!(status == "InProgress" && done < 3_000, "{status} {done}");
     stop.send_replace(true);
     serving.await.unwrap();
+}
+
+async fn slow_lines_of_others_hold_up_nobody(api: Api) {
+    let functions = FunctionServer::new(|_| functions::Said::Nothing).await;
+    let input = Input::of(&api);
+    input.write("input", things(0..200));
+    let mut slow = Vec::new();
+    for (region, function) in [(REGION, FUNCTION.to_owned()), (OTHER_REGION, FUNCTION.replace(REGION, OTHER_REGION))] {
+        let api = api.in_region(region);
+        let limit = std::time::Duration::from_secs(600);
+        api.running().house.functions.put(function.parse().unwrap(), functions.function().within(limit));
+        let provider = json!({
+            "lambdaFunctionArn": function,
+            "accountDefaultForOperations": ["CreateCertificateFromCsr"],
+        });
+        api.post("/certificate-providers/slow").json(provider).quietly().ok().await;
+        slow.push((api.clone(), start(&api, "input").await));
+    }
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let serving = tokio::spawn(worker(&api).run(stopped));
+    // All that they may have under way waits for the function.
+    while functions.heard().len() < 64 {
+        tokio::task::yield_now().await;
+    }
+    let other = api.of_account("210987654321").await;
+    let bucket = Bucket::of_folder("210987654321".parse().unwrap(), input.path(""));
+    other.running().house.bulk.put("other-input".parse().unwrap(), bucket);
+    let body = json!({
+        "templateBody": template().to_string(),
+        "inputFileBucket": "other-input",
+        "inputFileKey": "input",
+        "roleArn": "arn:aws:iam::210987654321:role/r",
+    });
+    let started = other.post("/thing-registration-tasks").json(body).quietly().ok().await;
+    let task = started["taskId"].as_str().unwrap();
+    while outcome(&other, task).await.0 == "InProgress" {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(outcome(&other, task).await, ended("Completed", 200, 0));
+    for (api, task) in slow {
+        assert_eq!(outcome(&api, &task).await, ended("InProgress", 0, 0));
+    }
+    serving.abort();
+}
+
+async fn a_task_ends_after_thirty_days(api: Api) {
+    let input = Input::of(&api);
+    input.write("input", things(0..1));
+    let task = start(&api, "input").await;
+    api.clock().advance_ms(limits::REGISTRATION_TASK_MS + 1);
+    worker(&api).work_off().await;
+    let told = describe(&api, &task).await;
+    assert_eq!(told["status"], "Failed");
+    assert!(told["message"].as_str().unwrap().contains("30 days"), "{told}");
+    // It is kept for as long again.
+    let store = &api.running().house.store;
+    for (later, is_kept) in [(limits::REGISTRATION_TASK_MS, true), (1, false)] {
+        api.clock().advance_ms(later);
+        store.prune_registration_tasks(api.clock().now().plus_millis(-limits::REGISTRATION_TASK_MS)).await.unwrap();
+        let found = store.registration_task(&task.parse().unwrap()).await.unwrap();
+        assert_eq!(found.is_some(), is_kept, "{later}");
+    }
 }
