@@ -105,11 +105,15 @@ impl Request {
                 // Missing, it is refused as one that cannot be read.
                 Self::CreateCertificateFromCsr { csr: members.text("certificateSigningRequest")?.unwrap_or_default() }
             }
-            FleetOperation::RegisterThing { template_name } => Self::RegisterThing {
-                template_name: template_name.to_owned(),
-                token: members.text("certificateOwnershipToken")?.unwrap_or_default(),
-                parameters: members.map("parameters")?,
-            },
+            FleetOperation::RegisterThing { template_name } => {
+                // The topic says it already; some of AWS's SDKs write it into the payload as well.
+                members.repeats("templateName", template_name)?;
+                Self::RegisterThing {
+                    template_name: template_name.to_owned(),
+                    token: members.text("certificateOwnershipToken")?.unwrap_or_default(),
+                    parameters: members.map("parameters")?,
+                }
+            }
         };
         members.finish()?;
         Ok(request)
