@@ -37,6 +37,9 @@ NO_RATES = {
         "QUEUE_RATE",
         "RETAIN_RATE",
         "TOPIC_RETAIN_RATE",
+        "CREATE_KEYS_AND_CERTIFICATE_RATE",
+        "CREATE_CERTIFICATE_FROM_CSR_RATE",
+        "REGISTER_THING_RATE",
     )
 }
 

@@ -1,227 +1,346 @@
-"""Fleet provisioning: a device comes in with a claim, gets a certificate of its own, and is part of the fleet."""
+"""Fleet provisioning: devices without a certificate of their own become part of a fleet, on AWS's SDK and on paho."""
 
 import json
+import queue
+import time
+from concurrent.futures import Future
 from contextlib import contextmanager
-from itertools import count
-from pathlib import Path
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
-from awscrt import cbor, mqtt_request_response
-from awsiot import V2ServiceException, iotidentity, mqtt_connection_builder
+from awscrt import mqtt
+from awscrt.mqtt_request_response import ClientOptions
+from awsiot import V2ServiceException, iotidentity, mqtt5_client_builder, mqtt_connection_builder
 
-from account import Account, Device
-from authority import status
-from javascript import javascript, outcome
-from mqtt import V5, V311, Client, refused
-from provisioning import lamp_policy, provisioning_role, template_body
-from test_device_sdk import ANSWERED_WITHIN_S, HOST, Client5, mutual_tls
-
-CREATE, CREATE_FROM_CSR = "$aws/certificates/create", "$aws/certificates/create-from-csr"
-PROVISION = "$aws/provisioning-templates/lamps/provision"
-_serials = count(1)
-OPTIONS = mqtt_request_response.ClientOptions(
-    max_request_response_subscriptions=5, max_streaming_subscriptions=2, operation_timeout_in_seconds=ANSWERED_WITHIN_S
+from fleet import (
+    CREATE,
+    CREATE_FROM_CSR,
+    DEVICE_POLICY,
+    Rejected,
+    ask,
+    claim_policy,
+    fleet,
+    fleet_body,
+    kept,
+    new_claim,
+    provision,
+    serial,
 )
+from javascript import javascript, outcome
+from mqtt import V5, V311, Client, Refused
+from provisioning import provisioning_role
+from tools import openssl
 
-
-def new_template(account: Account) -> None:
-    """A template by which a device becomes the lamp of its serial number."""
-    body = template_body(
-        Parameters={"Serial": {"Type": "String"}},
-        Resources={
-            "thing": {
-                "Type": "AWS::IoT::Thing",
-                "Properties": {"ThingName": {"Fn::Join": ["-", ["fleet-lamp", {"Ref": "Serial"}]]}},
-            },
-            "policy": {"Type": "AWS::IoT::Policy", "Properties": {"PolicyDocument": json.dumps(lamp_policy(account))}},
-        },
-        DeviceConfiguration={"house": "3"},
-    )
-    account.iot.create_provisioning_template(
-        templateName="lamps", templateBody=body, provisioningRoleArn=provisioning_role(account), enabled=True
-    )
+ANSWERED_WITHIN_S = 30
 
 
 @pytest.fixture
 def template(account):
-    new_template(account)
-    yield "lamps"
-    account.iot.delete_provisioning_template(templateName="lamps")
+    with fleet(account) as name:
+        yield name
 
 
 @pytest.fixture
-def serial() -> str:
-    """A number that no device had before."""
-    return str(next(_serials))
+def claim(account, template):
+    """The claim certificate that all devices of the fleet leave the factory with."""
+    return account.new_device(claim_policy(account, template))
 
 
-def stored(account: Account, certificate_id: str, pem: str, key: str | Path) -> Device:
-    """A device with what it was given on its disk."""
-    certificate = account.folder / f"{certificate_id[:12]}.pem"
-    certificate.write_text(pem)
-    if isinstance(key, str):
-        path = certificate.with_suffix(".key")
-        path.write_text(key)
-        key = path
-    return Device(certificate_id, "", certificate, key)
+def test_the_whole_life_of_a_device(account, tmp_path):
+    iot = account.iot
 
+    # The owner of the fleet says once what becomes of a device, and what a device fresh from the factory may do.
+    lamp_policy = account.new_policy(DEVICE_POLICY)
+    iot.create_provisioning_template(
+        templateName="life-of-a-lamp",
+        templateBody=fleet_body(lamp_policy),
+        provisioningRoleArn=provisioning_role(account),
+        enabled=True,
+    )
+    claim = account.new_device(claim_policy(account, "life-of-a-lamp"))
 
-def trusted_claim(account: Account, template: str) -> Device:
-    """What an app of a trusted user hands to the device."""
-    made = account.iot.create_provisioning_claim(templateName=template)
-    return stored(account, made["certificateId"], made["certificatePem"], made["keyPair"]["PrivateKey"])
+    # The device comes in with the claim, asks for a certificate of its own, and keeps it.
+    number = serial()
+    with Client(account, claim, f"factory-{number}") as factory:
+        made = ask(factory, CREATE, {})
+        lamp = kept(account, tmp_path, made["certificateId"], made["certificatePem"], made["privateKey"])
+        # Until it is registered, nobody comes in with it.
+        assert iot.describe_certificate(certificateId=lamp.certificate_id)["certificateDescription"]["status"] == "PENDING_ACTIVATION"
+        with pytest.raises(Refused), Client(account, lamp, f"lamp-{number}"):
+            pass
+        registered = ask(
+            factory,
+            provision("life-of-a-lamp"),
+            {"certificateOwnershipToken": made["certificateOwnershipToken"], "parameters": {"SerialNumber": number}},
+        )
+    assert registered == {"thingName": f"lamp-{number}", "deviceConfiguration": {"interval": "60", "site": "north"}}
 
+    # It is part of the fleet, as the registry tells.
+    thing = iot.describe_thing(thingName=registered["thingName"])
+    assert thing["attributes"] == {"site": "north"}
+    assert iot.list_thing_principals(thingName=thing["thingName"])["principals"] == [lamp.certificate_arn]
+    assert [policy["policyName"] for policy in iot.list_attached_policies(target=lamp.certificate_arn)["policies"]] == [lamp_policy]
 
-def ask(client: Client, topic: str, **members) -> dict:
-    """Asks the service in JSON; answers what it answers. The client has not subscribed."""
-    client.publish(f"{topic}/json", json.dumps(members))
-    answer = client.receive()
-    assert answer.topic.startswith(f"{topic}/json/"), answer.topic
-    return json.loads(answer.payload)
-
-
-def works_as(account: Account, device: Device, thing: str) -> None:
-    """It connects as its thing and publishes below its thing's name, and does nothing else."""
-    with Client(account, device, thing) as client:
-        client.publish(f"lamps/{thing}", "on")
-        assert client.publish("lamps/another", "on").value == 0x87
-    assert "iot:Connect" in refused(account, device, client_id="another")
-
-
-@pytest.mark.parametrize("protocol", [V5, V311], ids=["5", "3.1.1"])
-def test_the_whole_life_of_a_device_that_comes_with_a_trusted_users_claim(account, template, serial, protocol):
-    lamp = f"fleet-lamp-{serial}"
-    claim = trusted_claim(account, template)
-    key, csr = account.new_request("/CN=lamp")
-    with Client(account, claim, "newborn", protocol=protocol) as newborn:
-        made = ask(newborn, CREATE_FROM_CSR, certificateSigningRequest=csr)
-        device = stored(account, made["certificateId"], made["certificatePem"], key)
-        assert status(account, device) == "PENDING_ACTIVATION"
-        token = made["certificateOwnershipToken"]
-        registered = ask(newborn, PROVISION, certificateOwnershipToken=token, parameters={"Serial": serial})
-        assert registered == {"deviceConfiguration": {"house": "3"}, "thingName": lamp}
-        again = ask(newborn, PROVISION, certificateOwnershipToken=token, parameters={"Serial": "another"})
-        assert (again["statusCode"], again["errorCode"]) == (400, "InvalidCertificateOwnershipToken")
-    works_as(account, device, lamp)
-    assert account.iot.list_thing_principals(thingName=lamp)["principals"][0].endswith(device.certificate_id)
-
-    # It turns up under the ids of devices only.
-    listed = [each["certificateId"] for each in account.iot.list_certificates()["certificates"]]
-    assert device.certificate_id in listed
-    assert claim.certificate_id not in listed
-
-    account.set_status(Device(device.certificate_id, "", device.certificate, device.key), "REVOKED")
-    assert "REVOKED" in refused(account, device, client_id=lamp)
-
-
-def test_a_claim_does_nothing_else_and_ends_with_its_template(account, template):
-    claim = trusted_claim(account, template)
-    with Client(account, claim, "newborn") as newborn:
-        assert newborn.publish("lamps/lamp-7", "on").value == 0x87
-        assert newborn.publish("$aws/provisioning-templates/another/provision/json", "{}").value == 0x87
-        assert newborn.subscribe("#")[0].value == 0x87
-    account.iot.delete_provisioning_template(templateName=template)
-    assert "not registered" in refused(account, claim, client_id="newborn")
-    new_template(account)
+    # And it does what it was made for: under its own name, and nothing else.
+    with Client(account, account.new_device(), "dashboard") as dashboard:
+        dashboard.subscribe(f"lamp-{number}/#")
+        with Client(account, lamp, f"lamp-{number}") as device:
+            assert device.publish(f"lamp-{number}/light", "on").value == 0
+            assert dashboard.receive().payload == b"on"
+            assert device.publish("lamp-of-somebody-else/light", "on").value == 0x87
+            assert device.publish(f"{CREATE}/json", "").value == 0x87
+    iot.delete_provisioning_template(templateName="life-of-a-lamp")
 
 
 @contextmanager
-def identity_client(account: Account, claim: Device, version: int):
-    """AWS's client for provisioning, over its SDK's MQTT 5 or 3.1.1."""
+def connected(account, device, version: int):
+    """A client of AWS's SDK that is connected: to the first account's endpoint, which `localhost` is as well."""
+    common = {
+        "endpoint": "localhost",
+        "port": account.server.mqtt_port,
+        "cert_filepath": str(device.certificate),
+        "pri_key_filepath": str(device.key),
+        "ca_filepath": str(account.server.root_ca),
+        "client_id": f"sdk-{serial()}",
+    }
     if version == 5:
-        with Client5(mutual_tls(account, claim, account.server.mqtt_port)) as client:
-            yield iotidentity.IotIdentityClientV2(client.client, OPTIONS)
-        return
-    connection = mqtt_connection_builder.mtls_from_path(
-        endpoint=HOST,
-        port=account.server.mqtt_port,
-        cert_filepath=str(claim.certificate),
-        pri_key_filepath=str(claim.key),
-        ca_filepath=str(account.server.root_ca),
-        client_id="sdk3",
-        clean_session=True,
-    )
-    connection.connect().result(ANSWERED_WITHIN_S)
-    try:
-        yield iotidentity.IotIdentityClientV2(connection, OPTIONS)
-    finally:
-        connection.disconnect().result(ANSWERED_WITHIN_S)
+        came, gone = Future(), Future()
+        client = mqtt5_client_builder.mtls_from_path(
+            on_lifecycle_connection_success=came.set_result,
+            on_lifecycle_connection_failure=lambda data: came.done() or came.set_exception(data.exception),
+            on_lifecycle_stopped=gone.set_result,
+            **common,
+        )
+        client.start()
+        try:
+            came.result(ANSWERED_WITHIN_S)
+            yield client
+        finally:
+            client.stop()
+            gone.result(ANSWERED_WITHIN_S)
+    else:
+        connection = mqtt_connection_builder.mtls_from_path(clean_session=False, **common)
+        connection.connect().result(ANSWERED_WITHIN_S)
+        try:
+            yield connection
+        finally:
+            connection.disconnect().result(ANSWERED_WITHIN_S)
 
 
-@pytest.mark.parametrize("by", ["keys", "request"])
-@pytest.mark.parametrize("version", [5, 311])
-def test_awss_identity_client_provisions(account, template, serial, version, by):
-    """With a claim certificate: one that a whole batch of devices is made with."""
-    claim, lamp = account.new_device(), f"fleet-lamp-{serial}"
+class Identity:
+    """The SDK's first identity client, which subscribes and publishes by itself, as a call with an answer."""
+
+    def __init__(self, client):
+        self.client = iotidentity.IotIdentityClient(client)
+
+    def call(self, operation: str, request, **subscribed_to):
+        heard: queue.Queue = queue.Queue()
+        name = "".join(part.capitalize() for part in operation.split("_"))
+        subscription = getattr(iotidentity, f"{name}SubscriptionRequest")(**subscribed_to)
+        for outcome in ("accepted", "rejected"):
+            subscribe = getattr(self.client, f"subscribe_to_{operation}_{outcome}")
+            granted, _ = subscribe(subscription, mqtt.QoS.AT_LEAST_ONCE, heard.put)
+            assert granted.result(ANSWERED_WITHIN_S) == mqtt.QoS.AT_LEAST_ONCE
+        getattr(self.client, f"publish_{operation}")(request, mqtt.QoS.AT_LEAST_ONCE).result(ANSWERED_WITHIN_S)
+        answer = heard.get(timeout=ANSWERED_WITHIN_S)
+        assert heard.empty()
+        return answer
+
+
+@pytest.mark.parametrize("has_own_key", [False, True], ids=["keys", "csr"])
+@pytest.mark.parametrize("version", [311, 5])
+def test_the_first_identity_client_of_the_sdk(account, template, claim, tmp_path, version, has_own_key):
     key, csr = account.new_request()
-    with identity_client(account, claim, version) as identity:
-        if by == "keys":
-            request = iotidentity.CreateKeysAndCertificateRequest()
-            made = identity.create_keys_and_certificate(request).result(ANSWERED_WITHIN_S)
-            key = made.private_key
+    number = serial()
+    with connected(account, claim, version) as client:
+        identity = Identity(client)
+        if has_own_key:
+            request = iotidentity.CreateCertificateFromCsrRequest(certificate_signing_request=csr)
+            made = identity.call("create_certificate_from_csr", request)
         else:
+            made = identity.call("create_keys_and_certificate", iotidentity.CreateKeysAndCertificateRequest())
+        refused = identity.call(
+            "register_thing",
+            iotidentity.RegisterThingRequest(template_name=template, certificate_ownership_token="x", parameters={}),
+            template_name=template,
+        )
+        assert isinstance(refused, iotidentity.ErrorResponse)
+        assert (refused.status_code, refused.error_code) == (400, "InvalidCertificateOwnershipToken")
+    with connected(account, claim, version) as client:
+        registered = Identity(client).call(
+            "register_thing",
+            iotidentity.RegisterThingRequest(
+                template_name=template,
+                certificate_ownership_token=made.certificate_ownership_token,
+                parameters={"SerialNumber": number, "Site": "south"},
+            ),
+            template_name=template,
+        )
+    assert (registered.thing_name, registered.device_configuration) == (f"lamp-{number}", {"interval": "60", "site": "south"})
+    device = kept(account, tmp_path, made.certificate_id, made.certificate_pem, key if has_own_key else made.private_key)
+    publishes(account, device, f"lamp-{number}")
+
+
+def publishes(account, device, thing_name: str) -> None:
+    with Client(account, device, thing_name) as client:
+        assert client.publish(f"{thing_name}/light", "on").value == 0
+
+
+@pytest.mark.parametrize("has_own_key", [False, True], ids=["keys", "csr"])
+@pytest.mark.parametrize("version", [311, 5])
+def test_the_second_identity_client_of_the_sdk(account, template, claim, tmp_path, version, has_own_key):
+    key, csr = account.new_request()
+    number = serial()
+    options = ClientOptions(max_request_response_subscriptions=4, max_streaming_subscriptions=1, operation_timeout_in_seconds=ANSWERED_WITHIN_S)
+    with connected(account, claim, version) as client:
+        identity = iotidentity.IotIdentityClientV2(client, options)
+        if has_own_key:
             request = iotidentity.CreateCertificateFromCsrRequest(certificate_signing_request=csr)
             made = identity.create_certificate_from_csr(request).result(ANSWERED_WITHIN_S)
+        else:
+            request = iotidentity.CreateKeysAndCertificateRequest()
+            made = identity.create_keys_and_certificate(request).result(ANSWERED_WITHIN_S)
+        register = iotidentity.RegisterThingRequest(
+            template_name=template, certificate_ownership_token=made.certificate_ownership_token, parameters={}
+        )
+        with pytest.raises(V2ServiceException) as refused:
+            identity.register_thing(register).result(ANSWERED_WITHIN_S)
+        assert refused.value.modeled_error.error_code == "InvalidParameters"
+        assert refused.value.modeled_error.error_message == "Cannot resolve reference value: SerialNumber"
+        register.parameters = {"SerialNumber": number}
+        assert identity.register_thing(register).result(ANSWERED_WITHIN_S).thing_name == f"lamp-{number}"
+    device = kept(account, tmp_path, made.certificate_id, made.certificate_pem, key if has_own_key else made.private_key)
+    publishes(account, device, f"lamp-{number}")
 
-        def register(token: str) -> iotidentity.RegisterThingResponse:
-            request = iotidentity.RegisterThingRequest(
-                template_name=template, certificate_ownership_token=token, parameters={"Serial": serial}
-            )
-            return identity.register_thing(request).result(ANSWERED_WITHIN_S)
 
-        with pytest.raises(V2ServiceException) as rejected:
-            register("not a token")
-        assert rejected.value.modeled_error.error_code == "InvalidCertificateOwnershipToken"
-        registered = register(made.certificate_ownership_token)
-    assert (registered.thing_name, registered.device_configuration) == (lamp, {"house": "3"})
-    works_as(account, stored(account, made.certificate_id, made.certificate_pem, key), lamp)
-
-
-@pytest.mark.parametrize("by", ["keys", "request"])
-@pytest.mark.parametrize("version", [5, 311])
-def test_awss_identity_client_for_javascript_provisions(account, template, serial, version, by):
-    claim, lamp = account.new_device(), f"fleet-lamp-{serial}"
+@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize("protocol", [V311, V5], ids=["v311", "v5"])
+def test_a_device_that_speaks_cbor_and_subscribes_to_nothing(account, template, claim, tmp_path, protocol, qos):
+    number = serial()
     key, csr = account.new_request()
+    with Client(account, claim, protocol=protocol) as client:
+        with pytest.raises(Rejected) as rejected:
+            ask(client, CREATE_FROM_CSR, {"certificateSigningRequest": "x"}, qos=qos, cbor=True)
+        assert (rejected.value.status, rejected.value.code) == (400, "InvalidCsr")
+        made = ask(client, CREATE_FROM_CSR, {"certificateSigningRequest": csr}, qos=qos, cbor=True)
+        request = {"certificateOwnershipToken": made["certificateOwnershipToken"], "parameters": {"SerialNumber": number}}
+        registered = ask(client, provision(template), request, qos=qos, cbor=True)
+    assert registered == {"thingName": f"lamp-{number}", "deviceConfiguration": {"interval": "60", "site": "north"}}
+    publishes(account, kept(account, tmp_path, made["certificateId"], made["certificatePem"], key), f"lamp-{number}")
+
+
+def test_a_trusted_user_lets_a_device_in_for_five_minutes(account, template, tmp_path):
+    made = account.aws("iot", "create-provisioning-claim", "--template-name", template)
+    certificate = made["certificatePem"]
+    assert 240 < made["expiration"] - time.time() <= 300
+    shown = openssl("x509", "-noout", "-subject", "-ext", "keyUsage,basicConstraints", given=certificate)
+    assert "CA:FALSE" in shown and "Digital Signature" in shown
+    listed = account.iot.list_certificates(pageSize=250)["certificates"]
+    assert made["certificateId"] not in [each["certificateId"] for each in listed]
+
+    claim = kept(account, tmp_path, made["certificateId"], certificate, made["keyPair"]["PrivateKey"])
+    number = serial()
+    with Client(account, claim) as client:
+        assert client.publish("anything", "").value == 0x87
+        fresh = ask(client, CREATE, {})
+        token = {"certificateOwnershipToken": fresh["certificateOwnershipToken"], "parameters": {"SerialNumber": number}}
+        assert ask(client, provision(template), token)["thingName"] == f"lamp-{number}"
+    device = kept(account, tmp_path, fresh["certificateId"], fresh["certificatePem"], fresh["privateKey"])
+    publishes(account, device, f"lamp-{number}")
+
+
+def test_a_claim_ends_with_its_template(account, tmp_path):
+    with fleet(account) as template:
+        claim = new_claim(account, tmp_path, template)
+        client = Client(account, claim).connect()
+    try:
+        client.paho.publish(f"{CREATE}/json", "")
+        client.wait_closed()
+    finally:
+        client.disconnect()
+    with pytest.raises(Refused), Client(account, claim):
+        pass
+
+
+FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:check"
+
+
+@pytest.fixture
+def hook():
+    """A function that lets in whoever has a serial number of the right form, and says where the device stands."""
+    events: list[dict] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            events.append(event)
+            is_ours = event["parameters"].get("SerialNumber", "").startswith("ours")
+            answer = json.dumps({"allowProvisioning": is_ours, "parameterOverrides": {"Site": "cellar"}}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/check", events
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_hook_decides_who_comes_in(hook, start_server, account_of, tmp_path):
+    url, events = hook
+    config = tmp_path / "gatehouse.toml"
+    config.write_text(f'[functions]\n"{FUNCTION}" = {{ url = "{url}" }}\n')
+    house = account_of(start_server(config=config))
+    with fleet(house, preProvisioningHook={"targetArn": FUNCTION, "payloadVersion": "2020-04-01"}) as template:
+        claim = house.new_device(claim_policy(house, template))
+        with Client(house, claim, "newborn") as client:
+            made = ask(client, CREATE, {})
+            request = {"certificateOwnershipToken": made["certificateOwnershipToken"], "parameters": {"SerialNumber": "theirs"}}
+            with pytest.raises(Rejected) as rejected:
+                ask(client, provision(template), request)
+            assert (rejected.value.status, rejected.value.code) == (403, "AccessDenied")
+            assert house.iot.list_things()["things"] == []
+            request["parameters"]["SerialNumber"] = "ours-7"
+            assert ask(client, provision(template), request)["deviceConfiguration"]["site"] == "cellar"
+    assert events[-1] == {
+        "claimCertificateId": claim.certificate_id,
+        "certificateId": made["certificateId"],
+        "certificatePem": made["certificatePem"],
+        "templateArn": f"arn:aws:iot:us-east-1:000000000000:provisioningtemplate/{template}",
+        "clientId": "newborn",
+        "parameters": {"SerialNumber": "ours-7"},
+    }
+
+
+@pytest.mark.parametrize("has_own_key", [False, True], ids=["keys", "csr"])
+@pytest.mark.parametrize("version", [311, 5])
+@pytest.mark.parametrize("generation", [1, 2])
+def test_the_identity_clients_of_the_sdk_for_javascript(account, template, claim, tmp_path, version, has_own_key, generation):
+    key, csr = account.new_request()
+    number = serial()
     how = {
+        "generation": generation,
         "version": version,
-        "host": HOST,
+        "host": "localhost",
         "port": account.server.mqtt_port,
         "rootCa": str(account.server.root_ca),
         "certificate": str(claim.certificate),
         "key": str(claim.key),
-        "clientId": f"js-{version}",
+        "clientId": f"js-{number}",
         "template": template,
-        "serial": serial,
-        "csr": csr if by == "request" else None,
+        "parameters": {"SerialNumber": number},
+        "csr": csr if has_own_key else None,
     }
-    told = outcome(javascript("provision.js", how))
-    assert (told["thingName"], told["deviceConfiguration"]) == (lamp, {"house": "3"})
-    assert told["rejected"] == "InvalidCertificateOwnershipToken"
-    works_as(account, stored(account, told["certificateId"], told["certificatePem"], told.get("privateKey", key)), lamp)
-
-
-def ask_in_cbor(client: Client, topic: str, members: dict) -> dict:
-    encoder = cbor.AwsCborEncoder()
-    encoder.write_data_item(members)
-    client.publish(f"{topic}/cbor", encoder.get_encoded_data())
-    answer = client.receive()
-    assert answer.topic.startswith(f"{topic}/cbor/"), answer.topic
-    return cbor.AwsCborDecoder(answer.payload).pop_next_data_item()
-
-
-@pytest.mark.parametrize("by", ["keys", "request"])
-def test_a_device_that_speaks_cbor_is_provisioned(account, template, serial, by):
-    claim, lamp = trusted_claim(account, template), f"fleet-lamp-{serial}"
-    key, csr = account.new_request()
-    with Client(account, claim, "newborn") as newborn:
-        if by == "keys":
-            made = ask_in_cbor(newborn, CREATE, {})
-            key = made["privateKey"]
-        else:
-            made = ask_in_cbor(newborn, CREATE_FROM_CSR, {"certificateSigningRequest": csr})
-        rejected = ask_in_cbor(newborn, PROVISION, {"certificateOwnershipToken": "x", "parameters": {}})
-        assert rejected["errorCode"] == "InvalidCertificateOwnershipToken"
-        token = made["certificateOwnershipToken"]
-        registered = ask_in_cbor(newborn, PROVISION, {"certificateOwnershipToken": token, "parameters": {"Serial": serial}})
-        assert registered == {"deviceConfiguration": {"house": "3"}, "thingName": lamp}
-    works_as(account, stored(account, made["certificateId"], made["certificatePem"], key), lamp)
+    told = outcome(javascript("fleet.js", how))
+    assert told["refused"] == {"statusCode": 400, "errorCode": "InvalidCertificateOwnershipToken"}
+    assert told["registered"]["thingName"] == f"lamp-{number}"
+    assert told["registered"]["deviceConfiguration"] == {"interval": "60", "site": "north"}
+    made = told["made"]
+    device = kept(account, tmp_path, made["certificateId"], made["certificatePem"], key if has_own_key else made["privateKey"])
+    publishes(account, device, f"lamp-{number}")

@@ -71,6 +71,7 @@ impl Session {
             return true;
         }
         if !self.rates.may_provision(operation, self.shared.clock.now()) {
+            self.shared.metrics.throttled(operation.name());
             asked.answer(throttled("too many devices are being provisioned: try again later"));
             return true;
         }
@@ -105,11 +106,15 @@ impl Request {
                 // Missing, it is refused as one that cannot be read.
                 Self::CreateCertificateFromCsr { csr: members.text("certificateSigningRequest")?.unwrap_or_default() }
             }
-            FleetOperation::RegisterThing { template_name } => Self::RegisterThing {
-                template_name: template_name.to_owned(),
-                token: members.text("certificateOwnershipToken")?.unwrap_or_default(),
-                parameters: members.map("parameters")?,
-            },
+            FleetOperation::RegisterThing { template_name } => {
+                // The topic says it already; some of AWS's SDKs write it into the payload as well.
+                members.repeats("templateName", template_name)?;
+                Self::RegisterThing {
+                    template_name: template_name.to_owned(),
+                    token: members.text("certificateOwnershipToken")?.unwrap_or_default(),
+                    parameters: members.map("parameters")?,
+                }
+            }
         };
         members.finish()?;
         Ok(request)

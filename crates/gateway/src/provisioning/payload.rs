@@ -65,6 +65,14 @@ impl Members {
         }
     }
 
+    /// Takes the text `name`, which may be left out and must not be another than `expected`.
+    pub(super) fn repeats(&mut self, name: &'static str, expected: &str) -> Result<(), InvalidPayload> {
+        match self.text(name)? {
+            Some(text) if text != expected => Err(InvalidPayload(format!("{name} is another than the topic's"))),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes the map `name`; none is an empty one.
     pub(super) fn map(&mut self, name: &'static str) -> Result<BTreeMap<String, String>, InvalidPayload> {
         match self.0.remove(name) {

@@ -52,7 +52,10 @@ async fn what_is_no_request_is_refused_and_the_session_goes_on() {
         (PROVISION, "{\"parameters\":{\"a\":1}}", "InvalidPayload"),
         (PROVISION, "{\"parameters\":{\"a\":{\"b\":\"c\"}}}", "InvalidPayload"),
         (PROVISION, "{\"parameters\":{\"a\":\"1\",\"a\":\"2\"}}", "InvalidPayload"),
-        (PROVISION, "{\"templateName\":\"fleet\"}", "InvalidPayload"),
+        (PROVISION, "{\"templateName\":\"other\"}", "InvalidPayload"),
+        (PROVISION, "{\"templateName\":{}}", "InvalidPayload"),
+        // What the topic says may be said again.
+        (PROVISION, "{\"templateName\":\"fleet\"}", "InvalidCertificateOwnershipToken"),
     ];
     for (topic, payload, code) in json {
         let answer = newborn.request(topic, payload.as_bytes(), Qos::AtLeastOnce).await;
@@ -83,7 +86,7 @@ async fn what_is_no_request_is_refused_and_the_session_goes_on() {
     }
     newborn.fresh().await;
     assert_eq!(gate.provisioned("CreateKeysAndCertificate", "InvalidPayload"), 9);
-    assert_eq!(gate.provisioned("RegisterThing", "InvalidPayload"), 6);
+    assert_eq!(gate.provisioned("RegisterThing", "InvalidPayload"), 7);
 }
 
 /// Sends requests to register one after another, without waiting for an answer.
