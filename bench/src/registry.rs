@@ -147,18 +147,7 @@ fn policy_name() -> Outcome<PolicyName> {
 }
 
 async fn add_policy(store: &Store, now: Timestamp) -> Outcome {
-    let record = PolicyRecord {
-        scope: scope()?,
-        name: policy_name()?,
-        default_version: 1,
-        next_version: 2,
-        version_count: 1,
-        attachment_count: 0,
-        row_version: 1,
-        generation_id: "bench".to_owned(),
-        created_at: now,
-        last_modified_at: now,
-    };
+    let record = PolicyRecord::new(scope()?, policy_name()?, "bench".to_owned(), now);
     let mut batch = Batch::new();
     batch.insert_policy(&record, POLICY);
     Ok(store.commit(batch, now).await?)

@@ -33,6 +33,25 @@ pub struct PolicyRecord {
     pub last_modified_at: Timestamp,
 }
 
+impl PolicyRecord {
+    /// The record of a policy that is made at `now`, with its first version in force and attached to nothing.
+    #[must_use]
+    pub const fn new(scope: Scope, name: PolicyName, generation_id: String, now: Timestamp) -> Self {
+        Self {
+            scope,
+            name,
+            default_version: 1,
+            next_version: 2,
+            version_count: 1,
+            attachment_count: 0,
+            row_version: 1,
+            generation_id,
+            created_at: now,
+            last_modified_at: now,
+        }
+    }
+}
+
 /// A version of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyVersionRecord {

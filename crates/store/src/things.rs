@@ -35,6 +35,22 @@ pub struct ThingRecord {
 }
 
 impl ThingRecord {
+    /// The record of a thing that is made at `now`, without type, attributes, billing group and certificates.
+    #[must_use]
+    pub const fn new(scope: Scope, name: ThingName, thing_id: String, now: Timestamp) -> Self {
+        Self {
+            scope,
+            name,
+            thing_id,
+            thing_type_name: None,
+            attributes: BTreeMap::new(),
+            billing_group_id: None,
+            version: 1,
+            principal_count: 0,
+            created_at: now,
+        }
+    }
+
     /// What policies may ask of it.
     #[must_use]
     pub fn facts(self) -> ThingFacts {

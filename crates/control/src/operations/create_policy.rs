@@ -63,18 +63,7 @@ impl Operation for CreatePolicy {
         let tags = tag::add(&BTreeMap::new(), input.tags.iter().map(Tag::pair))
             .map_err(|refusal| Error::invalid(refusal.to_string()))?;
 
-        let record = PolicyRecord {
-            scope: call.scope,
-            name: name.clone(),
-            default_version: 1,
-            next_version: 2,
-            version_count: 1,
-            attachment_count: 0,
-            row_version: 1,
-            generation_id: call.generation_id()?,
-            created_at: call.now,
-            last_modified_at: call.now,
-        };
+        let record = PolicyRecord::new(call.scope, name.clone(), call.generation_id()?, call.now);
         let mut batch = Batch::new();
         batch.insert_policy(&record, &input.policy_document);
         if !tags.is_empty() {

@@ -75,15 +75,10 @@ impl Operation for CreateThing {
         };
 
         let record = ThingRecord {
-            scope: call.scope,
-            name: name.clone(),
-            thing_id: call.uuid()?,
             thing_type_name: wanted.thing_type_name,
             attributes: wanted.attributes,
             billing_group_id: billing_group.map(|group| group.billing_group_id),
-            version: 1,
-            principal_count: 0,
-            created_at: call.now,
+            ..ThingRecord::new(call.scope, name.clone(), call.uuid()?, call.now)
         };
         let mut batch = Batch::new();
         batch.insert_thing(&record);

@@ -213,18 +213,7 @@ impl Order<'_> {
 
     fn policy_record(&self, name: &PolicyName) -> Result<PolicyRecord, Failure> {
         let generation = random::<32>().map_err(|error| Failure::of(error, FleetError::InternalError))?;
-        Ok(PolicyRecord {
-            scope: self.scope,
-            name: name.clone(),
-            default_version: 1,
-            next_version: 2,
-            version_count: 1,
-            attachment_count: 0,
-            row_version: 1,
-            generation_id: hex(&generation),
-            created_at: self.now,
-            last_modified_at: self.now,
-        })
+        Ok(PolicyRecord::new(self.scope, name.clone(), hex(&generation), self.now))
     }
 
     /// The ARNs of what the template names, by their logical names.

@@ -179,16 +179,12 @@ async fn new_record(
         }
         None => None,
     };
+    let thing_id = uuid().map_err(|error| Failure::of(error, FleetError::InternalError))?;
     Ok(ThingRecord {
-        scope: order.scope,
-        name: plan.name.clone(),
-        thing_id: uuid().map_err(|error| Failure::of(error, FleetError::InternalError))?,
         thing_type_name: configuration.thing_type_name.clone(),
         attributes: configuration.attributes.clone(),
         billing_group_id,
-        version: 1,
-        principal_count: 0,
-        created_at: order.now,
+        ..ThingRecord::new(order.scope, plan.name.clone(), thing_id, order.now)
     })
 }
 

@@ -12,9 +12,6 @@ use crate::json::Json;
 use crate::limits;
 use crate::name::ThingName;
 
-/// Thing groups that a thing may be in.
-const GROUPS: usize = 10;
-
 /// The thing of a template.
 #[derive(Clone, Debug)]
 pub(super) struct ThingResource {
@@ -128,8 +125,8 @@ fn read_groups(
         Some(Json::List(groups)) => groups,
         Some(_) => return Err(refuse(place, "must be a list")),
     };
-    if groups.len() > GROUPS {
-        return Err(refuse(place, format!("a thing may be in at most {GROUPS} groups")));
+    if groups.len() > limits::THING_GROUPS_PER_THING {
+        return Err(refuse(place, format!("a thing may be in at most {} groups", limits::THING_GROUPS_PER_THING)));
     }
     let groups = groups.iter().enumerate();
     groups.map(|(index, group)| Property::parse(group, format!("{place}[{index}]"), known, name)).collect()

@@ -267,18 +267,7 @@ pub(crate) fn ca_certificate(number: u32) -> CaCertificateRecord {
 }
 
 pub(crate) fn policy(number: u32) -> PolicyRecord {
-    PolicyRecord {
-        scope: scope(),
-        name: policy_name(number),
-        default_version: 1,
-        next_version: 2,
-        version_count: 1,
-        attachment_count: 0,
-        row_version: 1,
-        generation_id: format!("generation-{number}"),
-        created_at: NOW,
-        last_modified_at: NOW,
-    }
+    PolicyRecord::new(scope(), policy_name(number), format!("generation-{number}"), NOW)
 }
 
 /// A group in the last of `ancestors`.
@@ -298,17 +287,7 @@ pub(crate) fn thing_group(name: &str, ancestors: &[&str]) -> ThingGroupRecord {
 }
 
 pub(crate) fn thing(number: u32) -> ThingRecord {
-    ThingRecord {
-        scope: scope(),
-        name: thing_name(number),
-        thing_id: format!("id-{number}"),
-        thing_type_name: None,
-        attributes: BTreeMap::new(),
-        billing_group_id: None,
-        version: 1,
-        principal_count: 0,
-        created_at: NOW,
-    }
+    ThingRecord::new(scope(), thing_name(number), format!("id-{number}"), NOW)
 }
 
 pub(crate) fn thing_type(number: u32) -> ThingTypeRecord {

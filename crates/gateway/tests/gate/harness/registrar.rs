@@ -100,19 +100,7 @@ impl Registrar {
     }
 
     pub(crate) async fn make_policy(&self, scope: Scope, name: &str, document: &str) {
-        let now = self.clock.now();
-        let record = PolicyRecord {
-            scope,
-            name: policy(name),
-            default_version: 1,
-            next_version: 2,
-            version_count: 1,
-            attachment_count: 0,
-            row_version: 1,
-            generation_id: "1".to_owned(),
-            created_at: now,
-            last_modified_at: now,
-        };
+        let record = PolicyRecord::new(scope, policy(name), "1".to_owned(), self.clock.now());
         self.write(|batch| {
             batch.insert_policy(&record, document);
             batch.announce(Event::Policy { scope, policy_name: policy(name) });
@@ -188,15 +176,8 @@ impl Registrar {
 
     pub(crate) async fn make_thing(&self, scope: Scope, name: &str, attribute: (&str, &str)) {
         let record = ThingRecord {
-            scope,
-            name: thing(name),
-            thing_id: format!("id-{name}"),
-            thing_type_name: None,
             attributes: attributes(attribute),
-            billing_group_id: None,
-            version: 1,
-            principal_count: 0,
-            created_at: self.clock.now(),
+            ..ThingRecord::new(scope, thing(name), format!("id-{name}"), self.clock.now())
         };
         self.write(|batch| batch.insert_thing(&record)).await;
     }
