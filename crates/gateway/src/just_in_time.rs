@@ -9,12 +9,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gatehouse_broker::{Broker, Message};
 use gatehouse_control::call::House;
+use gatehouse_control::certificates::NewCertificate;
 use gatehouse_control::provisioning::just_in_time::JustInTimeProvisioning;
-use gatehouse_control::random::uuid;
 use gatehouse_domain::admission::Registration;
 use gatehouse_domain::ca::{AutoRegistered, FirstContact, auto_register};
 use gatehouse_domain::certificate::{CertificateId, CertificateStatus};
-use gatehouse_domain::event::Event;
 use gatehouse_domain::fleet_provisioning::FleetError;
 use gatehouse_domain::refusal::Refusal;
 use gatehouse_domain::scope::Scope;
@@ -24,7 +23,7 @@ use gatehouse_mqtt::{MessageProperties, Qos};
 use gatehouse_pki::ca::CaCertificate;
 use gatehouse_pki::certificate::Certificate;
 use gatehouse_pki::chain::PresentedChain;
-use gatehouse_store::{Batch, CaCertificateRecord, CertificateRecord, Store};
+use gatehouse_store::{Batch, CaCertificateRecord, Store};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -169,19 +168,12 @@ impl JustInTime {
                 return Ok(None);
             }
         };
-        let Ok(generation_id) = uuid() else { return Ok(None) };
-
         let registration =
             Registration { status, mode, not_before: device.not_before(), not_after: device.not_after() };
-        let record = CertificateRecord {
-            ca_certificate_id: Some(ca.certificate_id),
-            ..CertificateRecord::new(scope, certificate_id, registration, generation_id, now)
-        };
+        let new = NewCertificate::of_ca(ca.clone(), certificate_id, device.to_pem(), registration, now);
+        let Ok(new) = new else { return Ok(None) };
         let mut batch = Batch::new();
-        // Switched off or deleted meanwhile, the CA vouches for nobody.
-        batch.require_ca_certificate(&ca);
-        batch.insert_certificate(&record, &device.to_pem());
-        batch.announce(Event::Certificate { scope, certificate_id });
+        new.register(&mut batch);
         // Verifying took a while: the change log gets the time of the commit.
         match self.store.commit(batch, self.clock.now()).await {
             Ok(()) => {

@@ -6,10 +6,15 @@ mod delegated_issue;
 pub mod issue;
 pub(crate) mod registration;
 
+use gatehouse_domain::admission::Registration;
 use gatehouse_domain::arn::Arn;
 use gatehouse_domain::certificate::{CertificateId, claim};
 use gatehouse_domain::event::Event;
+use gatehouse_domain::time::Timestamp;
 use gatehouse_store::{Batch, CaCertificateRecord, CertificateProviderRecord, CertificateRecord, Error, Store};
+
+use crate::error;
+use crate::random::uuid;
 
 /// A certificate that the scope does not have yet.
 #[derive(Clone, Debug)]
@@ -31,6 +36,24 @@ enum Origin {
 }
 
 impl NewCertificate {
+    /// A certificate that the registered CA `ca` has signed and vouches for.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub fn of_ca(
+        ca: CaCertificateRecord,
+        certificate_id: CertificateId,
+        pem: String,
+        registration: Registration,
+        now: Timestamp,
+    ) -> Result<Self, error::Error> {
+        let record = CertificateRecord {
+            ca_certificate_id: Some(ca.certificate_id),
+            ..CertificateRecord::new(ca.scope, certificate_id, registration, uuid()?, now)
+        };
+        Ok(Self { record, pem, origin: Origin::Ca(Box::new(ca)) })
+    }
+
     /// What the registry will say of it.
     #[must_use]
     pub const fn record(&self) -> &CertificateRecord {

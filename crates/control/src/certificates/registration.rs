@@ -7,12 +7,11 @@ use gatehouse_domain::scope::Scope;
 use gatehouse_pki::ca::CaCertificate;
 use gatehouse_pki::certificate::Certificate;
 use gatehouse_pki::chain;
-use gatehouse_store::{CaCertificateRecord, CertificateRecord, Store};
+use gatehouse_store::{CaCertificateRecord, Store};
 
+use super::NewCertificate;
 use super::issue::Issuing;
-use super::{NewCertificate, Origin};
 use crate::error::{Code, Error};
-use crate::random::uuid;
 
 /// Reads a certificate that somebody sent.
 ///
@@ -62,11 +61,7 @@ impl Issuing<'_> {
             not_before: certificate.not_before(),
             not_after: certificate.not_after(),
         };
-        let record = CertificateRecord {
-            ca_certificate_id: Some(ca.certificate_id),
-            ..CertificateRecord::new(scope, certificate.id(), registration, uuid()?, self.now)
-        };
-        Ok(NewCertificate { record, pem: pem.to_owned(), origin: Origin::Ca(Box::new(ca)) })
+        NewCertificate::of_ca(ca, certificate.id(), pem.to_owned(), registration, self.now)
     }
 }
 
