@@ -1,18 +1,17 @@
 //! Where input files of bulk registration lie: what the configuration says of it, read and checked.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use gatehouse_control::bulk::Bulk;
 use gatehouse_control::bulk::bucket::Bucket;
-use gatehouse_control::bulk::s3::{S3, S3Credentials};
-use gatehouse_control::functions::function::Address;
-use gatehouse_control::outgoing::{Connect, Plain};
+use gatehouse_control::bulk::s3::S3;
+use gatehouse_control::outgoing::Address;
 use gatehouse_domain::registration_task::input::BucketName;
+use gatehouse_domain::scope::Region;
 
 use crate::config::{self, Config};
 use crate::failure::Failure;
-use crate::outgoing::{Tls, secret};
+use crate::outgoing::Service;
 
 /// Bulk registration as `config` describes it.
 pub(crate) fn open(config: &Config) -> Result<Bulk, Failure> {
@@ -33,24 +32,30 @@ fn address_of_the_api(url: &str) -> Result<String, Failure> {
 }
 
 fn bucket(name: &BucketName, settings: &config::Bucket, config: &Config) -> Result<Bucket, Failure> {
-    let refused = |member: &str, why: &str| Failure::configuration(format!("{}: {why}", key(name, member)));
+    let service = Service {
+        key: &|member| format!("buckets.\"{name}\".{member}"),
+        ca_file: settings.ca_file.as_deref(),
+        allow_plain: settings.allow_plain,
+        access_key_id: settings.access_key_id.as_deref(),
+        secret_access_key_file: settings.secret_access_key_file.as_deref(),
+    };
     match (&settings.path, &settings.endpoint) {
         (Some(path), None) => {
             if let Some(member) = of_an_endpoint(settings) {
-                return Err(refused(member, "it is for buckets with an endpoint: leave it out"));
+                return Err(service.refused(member, "it is for buckets with an endpoint: leave it out"));
             }
             check_folder(path, &config.data_dir)
-                .map_err(|why| refused("path", &format!("{}: {why}", path.display())))?;
+                .map_err(|why| service.refused("path", format!("{}: {why}", path.display())))?;
             Ok(Bucket::of_folder(settings.account, path.clone()))
         }
-        (None, Some(endpoint)) => Ok(Bucket::of_s3(settings.account, s3(name, settings, endpoint, config)?)),
-        (None, None) => Err(refused("path", "say where the bucket is: give path or endpoint")),
-        (Some(_), Some(_)) => Err(refused("path", "path and endpoint exclude each other: give one of them")),
+        (None, Some(endpoint)) => {
+            let region = settings.region.or_else(|| config.regions.first().copied());
+            let region = region.ok_or_else(|| service.refused("region", "name the Region to sign requests for"))?;
+            Ok(Bucket::of_s3(settings.account, s3(&service, endpoint, region)?))
+        }
+        (None, None) => Err(service.refused("path", "say where the bucket is: give path or endpoint")),
+        (Some(_), Some(_)) => Err(service.refused("path", "path and endpoint exclude each other: give one of them")),
     }
-}
-
-fn key(name: &BucketName, member: &str) -> String {
-    format!("buckets.\"{name}\".{member}")
 }
 
 /// A member that means nothing for a folder.
@@ -80,42 +85,13 @@ fn check_folder(path: &Path, data_dir: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn s3(name: &BucketName, settings: &config::Bucket, endpoint: &str, config: &Config) -> Result<S3, Failure> {
-    let refused = |member: &str, why: &str| Failure::configuration(format!("{}: {why}", key(name, member)));
-    let address: Address = endpoint.parse().map_err(|error| refused("endpoint", &format!("{error}")))?;
+fn s3(service: &Service<'_>, endpoint: &str, region: Region) -> Result<S3, Failure> {
+    let (address, connect) = service.reached("endpoint", endpoint, "input files")?;
     if address.has_path() {
         let why = "give scheme, host and port alone, such as https://s3.us-east-1.amazonaws.com";
-        return Err(refused("endpoint", why));
+        return Err(service.refused("endpoint", why));
     }
-    if !address.is_secure() && !address.is_loopback() && !settings.allow_plain {
-        let why = "input files would travel unprotected: use https, or set allow_plain = true if the way is safe";
-        return Err(refused("endpoint", why));
-    }
-    if !address.is_secure() && settings.ca_file.is_some() {
-        return Err(refused("ca_file", "it counts for https only: leave it out, or use https"));
-    }
-    let connect: Arc<dyn Connect> = if address.is_secure() {
-        Arc::new(Tls::trusting(&key(name, "ca_file"), settings.ca_file.as_deref())?)
-    } else {
-        Arc::new(Plain)
-    };
-    let credentials = match (&settings.access_key_id, &settings.secret_access_key_file) {
-        (None, None) => None,
-        (Some(id), Some(_)) if id.is_empty() || !id.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'/') => {
-            return Err(refused("access_key_id", "an access key id has visible ASCII characters without slashes"));
-        }
-        (Some(id), Some(path)) => Some(S3Credentials {
-            access_key_id: id.clone(),
-            secret_access_key: secret(&key(name, "secret_access_key_file"), path)?,
-        }),
-        _ => {
-            let why = "access_key_id and secret_access_key_file belong together: give both or neither";
-            return Err(refused("access_key_id", why));
-        }
-    };
-    let region = settings.region.or_else(|| config.regions.first().copied());
-    let region = region.ok_or_else(|| refused("region", "name the Region that requests are signed for"))?;
-    Ok(S3::new(address, region, credentials, connect))
+    Ok(S3::new(address, region, service.access_key()?, connect))
 }
 
 #[cfg(test)]

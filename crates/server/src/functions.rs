@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use gatehouse_control::functions::Functions;
-use gatehouse_control::functions::function::{Address, Function, InvokeCredentials};
-use gatehouse_control::outgoing::{Connect, Plain};
+use gatehouse_control::functions::function::Function;
 use gatehouse_domain::function::FunctionArn;
 use gatehouse_domain::time::Clock;
 
 use crate::config::{self, Config};
 use crate::failure::Failure;
-use crate::outgoing::{Tls, secret};
+use crate::outgoing::Service;
 
 /// The functions that `config` describes.
 pub(crate) fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Functions, Failure> {
@@ -22,53 +21,34 @@ pub(crate) fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Functions, 
 }
 
 fn function(arn: &FunctionArn, settings: &config::Function) -> Result<Function, Failure> {
-    let key = |member: &str| format!("functions.\"{arn}\".{member}");
-    let refused = |member: &str, why: &str| Failure::configuration(format!("{}: {why}", key(member)));
-    let (member, text) = match (&settings.url, &settings.endpoint) {
-        (Some(url), None) => ("url", url),
-        (None, Some(endpoint)) => ("endpoint", endpoint),
-        (None, None) => return Err(refused("url", "say where the function is called: give url or endpoint")),
-        (Some(_), Some(_)) => return Err(refused("url", "url and endpoint exclude each other: give one of them")),
+    let service = Service {
+        key: &|member| format!("functions.\"{arn}\".{member}"),
+        ca_file: settings.ca_file.as_deref(),
+        allow_plain: settings.allow_plain,
+        access_key_id: settings.access_key_id.as_deref(),
+        secret_access_key_file: settings.secret_access_key_file.as_deref(),
     };
-    let address: Address = text.parse().map_err(|error| refused(member, &format!("{error}")))?;
-    if !address.is_secure() && !address.is_loopback() && !settings.allow_plain {
-        return Err(refused(
-            member,
-            "events and answers would travel unprotected: use https, or set allow_plain = true if the way is safe",
-        ));
-    }
-    if !address.is_secure() && settings.ca_file.is_some() {
-        return Err(refused("ca_file", "it counts for https only: leave it out, or use https"));
-    }
-    let connect: Arc<dyn Connect> = if address.is_secure() {
-        Arc::new(Tls::trusting(&key("ca_file"), settings.ca_file.as_deref())?)
-    } else {
-        Arc::new(Plain)
-    };
-
-    let credentials = match (&settings.access_key_id, &settings.secret_access_key_file) {
-        (None, None) => None,
-        (Some(id), Some(_)) if id.is_empty() || !id.bytes().all(|octet| octet.is_ascii_alphanumeric()) => {
-            return Err(refused("access_key_id", "an access key id has letters and digits only"));
+    let exposed = "events and answers";
+    match (&settings.url, &settings.endpoint) {
+        (Some(url), None) => {
+            let (address, connect) = service.reached("url", url, exposed)?;
+            if service.access_key()?.is_some() {
+                let why = "only requests to an endpoint are signed: use endpoint, or leave it out";
+                return Err(service.refused("access_key_id", why));
+            }
+            Ok(Function::at_url(address, connect))
         }
-        (Some(id), Some(path)) => Some(InvokeCredentials {
-            access_key_id: id.clone(),
-            secret_access_key: secret(&key("secret_access_key_file"), path)?,
-        }),
-        _ => {
-            let why = "access_key_id and secret_access_key_file belong together: give both or neither";
-            return Err(refused("access_key_id", why));
+        (None, Some(endpoint)) => {
+            let (address, connect) = service.reached("endpoint", endpoint, exposed)?;
+            let access_key = service.access_key()?;
+            if address.has_path() {
+                let why = "give scheme, host and port alone, such as https://lambda.us-east-1.amazonaws.com";
+                return Err(service.refused("endpoint", why));
+            }
+            Ok(Function::at_endpoint(address, access_key, connect))
         }
-    };
-    match member {
-        "url" if credentials.is_some() => {
-            Err(refused("access_key_id", "only requests to an endpoint are signed: use endpoint, or leave it out"))
-        }
-        "url" => Ok(Function::at_url(address, connect)),
-        _ if address.has_path() => {
-            Err(refused("endpoint", "give scheme, host and port alone, such as https://lambda.us-east-1.amazonaws.com"))
-        }
-        _ => Ok(Function::at_endpoint(address, credentials, connect)),
+        (None, None) => Err(service.refused("url", "say where the function is called: give url or endpoint")),
+        (Some(_), Some(_)) => Err(service.refused("url", "url and endpoint exclude each other: give one of them")),
     }
 }
 

@@ -10,11 +10,9 @@ use gatehouse_domain::time::Timestamp;
 use gatehouse_store::InputFileRecord;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HOST, IF_MATCH, LAST_MODIFIED, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
-use zeroize::Zeroizing;
 
 use super::bucket::{FileBody, InputError};
-use crate::functions::function::Address;
-use crate::outgoing::{Arriving, Connect, open};
+use crate::outgoing::{AccessKey, Address, Arriving, Connect, open};
 use crate::sigv4::{Signer, s3_path};
 
 /// Characters of an entity tag that are kept.
@@ -24,16 +22,8 @@ const VERSION_CHARACTERS: usize = 256;
 pub struct S3 {
     endpoint: Address,
     region: Region,
-    credentials: Option<S3Credentials>,
+    credentials: Option<AccessKey>,
     connect: Arc<dyn Connect>,
-}
-
-/// What requests are signed with.
-pub struct S3Credentials {
-    /// Our access key there.
-    pub access_key_id: String,
-    /// Its secret.
-    pub secret_access_key: Zeroizing<String>,
 }
 
 /// An object that arrives.
@@ -43,12 +33,7 @@ impl S3 {
     /// The service at `endpoint`, of which a path behind the host does not count. Requests are signed for `region`, if there
     /// are `credentials`.
     #[must_use]
-    pub fn new(
-        endpoint: Address,
-        region: Region,
-        credentials: Option<S3Credentials>,
-        connect: Arc<dyn Connect>,
-    ) -> Self {
+    pub fn new(endpoint: Address, region: Region, credentials: Option<AccessKey>, connect: Arc<dyn Connect>) -> Self {
         Self { endpoint, region, credentials, connect }
     }
 
@@ -95,7 +80,7 @@ impl S3 {
         {
             headers.insert(IF_MATCH, HeaderValue::from_str(&known.version)?);
         }
-        if let Some(S3Credentials { access_key_id, secret_access_key }) = &self.credentials {
+        if let Some(AccessKey { access_key_id, secret_access_key }) = &self.credentials {
             Signer::new(access_key_id, secret_access_key, self.region, now).for_s3(secret_access_key).sign(
                 &Method::GET,
                 &target,

@@ -9,9 +9,9 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use gatehouse_control::bulk::bucket::Bucket;
-use gatehouse_control::bulk::s3::{S3, S3Credentials};
+use gatehouse_control::bulk::s3::S3;
 use gatehouse_control::bulk::worker::Worker;
-use gatehouse_control::outgoing::Plain;
+use gatehouse_control::outgoing::{AccessKey, Plain};
 use gatehouse_control::sigv4::{Authorization, SignedRequest, SigningKey, verify};
 use gatehouse_domain::limits;
 use gatehouse_domain::registration_task::TaskId;
@@ -431,7 +431,7 @@ impl Service {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         let credentials =
-            S3Credentials { access_key_id: "AKIAOURS".to_owned(), secret_access_key: "secret".to_owned().into() };
+            AccessKey { access_key_id: "AKIAOURS".to_owned(), secret_access_key: "secret".to_owned().into() };
         let s3 = S3::new(endpoint, "eu-west-1".parse().unwrap(), Some(credentials), Arc::new(Plain));
         api.running().house.bulk.put(BUCKET.parse().unwrap(), Bucket::of_s3(ACCOUNT.parse().unwrap(), s3));
         let heard = Arc::new(Mutex::new(Vec::new()));

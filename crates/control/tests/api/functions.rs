@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gatehouse_control::functions::function::{Function, InvokeCredentials};
+use gatehouse_control::functions::function::Function;
 use gatehouse_control::functions::{FunctionError, Functions};
-use gatehouse_control::outgoing::Plain;
+use gatehouse_control::outgoing::{AccessKey, Plain};
 use gatehouse_control::sigv4::{Authorization, SignedRequest, SigningKey, verify};
 use gatehouse_domain::function::FunctionArn;
 use gatehouse_domain::limits;
@@ -167,7 +167,7 @@ async fn lambdas_invoke_is_asked_for_the_arn_with_a_signature() {
     let arn: FunctionArn = format!("{FUNCTION}:$LATEST").parse().unwrap();
     let functions = functions(server.function());
     let credentials =
-        || InvokeCredentials { access_key_id: "AKIAOURS".to_owned(), secret_access_key: "secret".to_owned().into() };
+        || AccessKey { access_key_id: "AKIAOURS".to_owned(), secret_access_key: "secret".to_owned().into() };
     for credentials in [None, Some(credentials())] {
         let endpoint = server.address.parse().unwrap();
         functions.put(arn.clone(), Function::at_endpoint(endpoint, credentials, Arc::new(Plain)));

@@ -1,6 +1,8 @@
 //! One HTTP request to an outside service: a connection for it alone, and one answer of bounded length. Requests are few,
 //! and TLS is whatever [`Connect`] brings: this crate knows none. Redirects are answers like others.
 
+mod address;
+
 use std::io;
 use std::pin::Pin;
 
@@ -11,6 +13,17 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use zeroize::Zeroizing;
+
+pub use self::address::{Address, InvalidAddress};
+
+/// What requests to a service are signed with.
+pub struct AccessKey {
+    /// Our access key there.
+    pub access_key_id: String,
+    /// Its secret.
+    pub secret_access_key: Zeroizing<String>,
+}
 
 /// A connection.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
