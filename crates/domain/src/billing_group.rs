@@ -1,13 +1,8 @@
 //! Rules of billing groups: labels for bills, of which a thing has one at most.
 
+use crate::description::described;
 use crate::limits;
 use crate::version::{VersionConflict, check_version};
-
-/// A description as it is kept: an empty one is none.
-#[must_use]
-pub fn description(given: Option<String>) -> Option<String> {
-    given.filter(|text| !text.is_empty())
-}
 
 /// CreateBillingGroup names a group with other properties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,10 +49,7 @@ pub fn update(
     expected_version: Option<i64>,
 ) -> Result<Option<String>, VersionConflict> {
     check_version(version, expected_version)?;
-    Ok(match given {
-        Some(given) => description(Some(given)),
-        None => current.map(str::to_owned),
-    })
+    Ok(described(current.map(str::to_owned), given))
 }
 
 /// DeleteBillingGroup: may a group in `version` be deleted? Its things are in no billing group then.
@@ -103,7 +95,6 @@ mod tests {
         ] {
             assert_eq!(update(current, 3, given.clone(), None), Ok(after), "{current:?} {given:?}");
         }
-        assert_eq!((description(some("")), description(some(" ")), description(None)), (None, some(" "), None));
     }
 
     #[test]

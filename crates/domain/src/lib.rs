@@ -13,6 +13,7 @@ pub mod certificate;
 pub mod certificate_provider;
 pub mod client_id;
 pub mod credentials;
+pub mod description;
 pub mod disconnect;
 pub mod domain_configuration;
 pub mod endpoint;

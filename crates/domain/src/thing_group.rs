@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::description::described;
 use crate::limits;
 use crate::name::ThingName;
 use crate::thing::AttributeUpdate;
@@ -22,17 +23,22 @@ pub struct GroupConfiguration {
 /// CreateThingGroup names a group that is configured otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a thing group with this name and another configuration exists: use UpdateThingGroup to change it; its parent \
-     cannot be changed"
+    "a thing group with this name and another configuration or other tags exists: use UpdateThingGroup and TagResource \
+     to change it; its parent cannot be changed"
 )]
 pub struct GroupNameTaken;
 
-/// CreateThingGroup of a group that exists: repeating the call that made it changes nothing.
+/// CreateThingGroup of a group that exists: repeating the call that made it changes nothing. `is_tagged` says whether it
+/// has the tags that the call asks for.
 ///
 /// # Errors
 /// [`GroupNameTaken`] when the existing group is configured otherwise.
-pub fn create_again(existing: &GroupConfiguration, wanted: &GroupConfiguration) -> Result<(), GroupNameTaken> {
-    if existing == wanted { Ok(()) } else { Err(GroupNameTaken) }
+pub fn create_again(
+    existing: &GroupConfiguration,
+    wanted: &GroupConfiguration,
+    is_tagged: bool,
+) -> Result<(), GroupNameTaken> {
+    if existing == wanted && is_tagged { Ok(()) } else { Err(GroupNameTaken) }
 }
 
 /// Why a group cannot have another child.
@@ -119,7 +125,7 @@ pub fn update(
         Some((given, how)) => update_attributes(&current.attributes, given, how)?,
         None => current.attributes,
     };
-    Ok(GroupConfiguration { description: update.description.or(current.description), attributes, ..current })
+    Ok(GroupConfiguration { description: described(current.description, update.description), attributes, ..current })
 }
 
 /// Why a group cannot be deleted.
@@ -169,6 +175,31 @@ pub fn lineage(places: impl IntoIterator<Item = GroupPlace>) -> Vec<ThingName> {
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// Why UpdateThingGroupsForThing is refused as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MoveRefusal {
+    /// More groups than a thing may be in.
+    #[error("at most {} groups can be added and as many removed at once", limits::THING_GROUPS_PER_THING)]
+    TooMany,
+    /// A group on both sides.
+    #[error("thing group {0} is to be added and removed: say one of them")]
+    Both(ThingName),
+}
+
+/// UpdateThingGroupsForThing: can a thing leave `remove` and enter `add`, whatever groups it is in?
+///
+/// # Errors
+/// [`MoveRefusal`] names what stands against it.
+pub fn check_move(remove: &[ThingName], add: &[ThingName]) -> Result<(), MoveRefusal> {
+    if add.len().max(remove.len()) > limits::THING_GROUPS_PER_THING {
+        return Err(MoveRefusal::TooMany);
+    }
+    match add.iter().find(|name| remove.contains(name)) {
+        Some(both) => Err(MoveRefusal::Both(both.clone())),
+        None => Ok(()),
+    }
 }
 
 /// Why a thing does not get into a group.
@@ -257,15 +288,26 @@ mod tests {
     }
 
     #[test]
+    fn a_thing_moves_between_ten_groups_and_ten_others() {
+        let many = |count: usize| names(&vec!["a"; count]);
+        assert_eq!(check_move(&many(10), &names(&["b", "c"])), Ok(()));
+        assert_eq!(check_move(&[], &[]), Ok(()));
+        assert_eq!(check_move(&many(11), &[]), Err(MoveRefusal::TooMany));
+        assert_eq!(check_move(&[], &many(11)), Err(MoveRefusal::TooMany));
+        assert_eq!(check_move(&names(&["a", "b"]), &names(&["c", "b"])), Err(MoveRefusal::Both(name("b"))));
+    }
+
+    #[test]
     fn a_group_is_made_again_only_as_it_is() {
         let group = GroupConfiguration { parent: Some(name("p")), description: Some("d".into()), ..Default::default() };
-        assert_eq!(create_again(&group, &group.clone()), Ok(()));
+        assert_eq!(create_again(&group, &group.clone(), true), Ok(()));
+        assert_eq!(create_again(&group, &group.clone(), false), Err(GroupNameTaken));
         for other in [
             GroupConfiguration { parent: None, ..group.clone() },
             GroupConfiguration { description: None, ..group.clone() },
             GroupConfiguration { attributes: [("a".into(), "1".into())].into(), ..group.clone() },
         ] {
-            assert_eq!(create_again(&group, &other), Err(GroupNameTaken));
+            assert_eq!(create_again(&group, &other, true), Err(GroupNameTaken));
         }
     }
 
@@ -282,6 +324,8 @@ mod tests {
             update(group.clone(), 1, described),
             Ok(GroupConfiguration { description: Some("e".into()), ..group.clone() })
         );
+        let bare = GroupUpdate { description: Some(String::new()), ..Default::default() };
+        assert_eq!(update(group.clone(), 1, bare), Ok(GroupConfiguration { description: None, ..group.clone() }));
         let given = BTreeMap::from([("a".to_owned(), String::new()), ("b".to_owned(), "2".to_owned())]);
         let merged = GroupUpdate { attributes: Some((given, AttributeUpdate::Merge)), ..Default::default() };
         assert_eq!(update(group.clone(), 1, merged).unwrap().attributes, [("b".into(), "2".into())].into());

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::description::described;
 use crate::limits;
 use crate::name::ThingName;
 use crate::time::Timestamp;
@@ -54,10 +55,7 @@ pub fn properties(current: &Properties, given: GivenProperties) -> Result<Proper
     if given.propagating_attributes > 0 {
         return Err(PropertiesRefusal::Propagating);
     }
-    let description = match given.description {
-        Some(description) => Some(description).filter(|text| !text.is_empty()),
-        None => current.description.clone(),
-    };
+    let description = described(current.description.clone(), given.description);
     let searchable_attributes = match given.searchable_attributes {
         Some(names) => searchable(names)?,
         None => current.searchable_attributes.clone(),

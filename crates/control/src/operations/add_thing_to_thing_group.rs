@@ -26,12 +26,12 @@ pub struct Input {
 }
 
 impl Input {
-    fn membership(&self) -> Membership<'_> {
+    fn membership(&self) -> Membership {
         Membership {
-            group_name: self.thing_group_name.as_ref(),
-            group_arn: self.thing_group_arn.as_deref(),
-            thing_name: self.thing_name.as_ref(),
-            thing_arn: self.thing_arn.as_deref(),
+            thing_group_name: self.thing_group_name.clone(),
+            thing_group_arn: self.thing_group_arn.clone(),
+            thing_name: self.thing_name.clone(),
+            thing_arn: self.thing_arn.clone(),
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use gatehouse_domain::arn::Arn;
-use gatehouse_domain::billing_group::{create_again, description, may_create};
+use gatehouse_domain::billing_group::{create_again, may_create};
+use gatehouse_domain::description::described;
 use gatehouse_domain::name::ThingName;
 use gatehouse_domain::tag;
 use gatehouse_store::{Batch, BillingGroupRecord, CountedKind};
@@ -52,7 +53,7 @@ impl Operation for CreateBillingGroup {
         let name = &input.billing_group_name;
         let arn = Arn::billing_group(call.scope, name.clone());
         let properties = input.billing_group_properties.clone().unwrap_or_default();
-        let description = description(properties.billing_group_description);
+        let description = described(None, properties.billing_group_description);
         let tags = tag::add(&BTreeMap::new(), input.tags.iter().map(Tag::pair))
             .map_err(|refusal| Error::invalid(refusal.to_string()))?;
         if let Some(existing) = call.store().billing_group(call.scope, name).await? {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use gatehouse_domain::arn::Arn;
+use gatehouse_domain::description::described;
 use gatehouse_domain::name::ThingName;
 use gatehouse_domain::tag;
 use gatehouse_domain::thing::AttributeUpdate;
@@ -59,7 +60,9 @@ impl Operation for CreateThingGroup {
             .map_err(|refusal| Error::invalid(refusal.to_string()))?;
         let wanted = wanted(input)?;
         if let Some(existing) = call.store().thing_group(call.scope, name).await? {
-            return match create_again(&existing.configuration(), &wanted) {
+            let present = call.store().tags(&arn).await?.map(|record| record.tags).unwrap_or_default();
+            let is_tagged = tag::has_all(&present, &tags);
+            return match create_again(&existing.configuration(), &wanted, is_tagged) {
                 Ok(()) => Ok(output(&arn, existing)),
                 Err(refusal) => {
                     Err(Error::already_exists(format!("thing group {name}: {refusal}"), existing.group_id, &arn))
@@ -98,7 +101,7 @@ fn wanted(input: &Input) -> Result<GroupConfiguration, Error> {
     let given = input.thing_group_properties.attributes().map(|(given, _)| given).unwrap_or_default();
     let attributes = update_attributes(&BTreeMap::new(), given, AttributeUpdate::Replace)
         .map_err(|refusal| Error::invalid(refusal.to_string()))?;
-    let description = input.thing_group_properties.thing_group_description.clone();
+    let description = described(None, input.thing_group_properties.thing_group_description.clone());
     Ok(GroupConfiguration { parent: input.parent_group_name.clone(), description, attributes })
 }
 

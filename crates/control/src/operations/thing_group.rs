@@ -59,20 +59,22 @@ pub(super) async fn existing_group(call: &Call, name: &ThingName) -> Result<Thin
 }
 
 /// A thing and a thing group, each by name, by ARN, or by both.
-pub(super) struct Membership<'a> {
-    pub(super) group_name: Option<&'a ThingName>,
-    pub(super) group_arn: Option<&'a str>,
-    pub(super) thing_name: Option<&'a ThingName>,
-    pub(super) thing_arn: Option<&'a str>,
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Membership {
+    pub(super) thing_group_name: Option<ThingName>,
+    pub(super) thing_group_arn: Option<String>,
+    pub(super) thing_name: Option<ThingName>,
+    pub(super) thing_arn: Option<String>,
 }
 
-impl Membership<'_> {
+impl Membership {
     fn group(&self, call: &Call) -> Result<Named, NamingRefusal> {
-        named(call.scope, self.group_name, self.group_arn, Arn::thing_group)
+        named(call.scope, self.thing_group_name.as_ref(), self.thing_group_arn.as_deref(), Arn::thing_group)
     }
 
     fn thing(&self, call: &Call) -> Result<Named, NamingRefusal> {
-        named(call.scope, self.thing_name, self.thing_arn, Arn::thing)
+        named(call.scope, self.thing_name.as_ref(), self.thing_arn.as_deref(), Arn::thing)
     }
 
     /// The ARN of the group, which the door asks the caller's policy about; [`Membership::names`] asks about the thing.
@@ -128,8 +130,9 @@ pub(super) async fn change_groups(
         return Ok(());
     }
 
-    wanted.retain(|group| entered.contains(&group.name));
-    wanted.dedup_by(|one, other| one.name == other.name);
+    // Each once, however often it is named.
+    let wanted: Vec<ThingGroupRecord> =
+        entered.iter().filter_map(|name| wanted.iter().find(|group| group.name == *name)).cloned().collect();
     let left: Vec<ThingGroupRecord> =
         memberships.groups.iter().filter(|group| left.contains(&group.name)).cloned().collect();
     let mut batch = Batch::new();

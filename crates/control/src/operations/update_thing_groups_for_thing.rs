@@ -1,12 +1,13 @@
 //! UpdateThingGroupsForThing: takes a thing out of groups and puts it into others, all or nothing.
 
 use gatehouse_domain::arn::Arn;
-use gatehouse_domain::limits;
 use gatehouse_domain::name::ThingName;
+use gatehouse_domain::thing_group::check_move;
 use serde::Deserialize;
 
 use super::thing_group::change_groups;
 use crate::call::Call;
+use crate::door::authorize::authorize;
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::wire::Nothing;
@@ -43,12 +44,10 @@ impl Operation for UpdateThingGroupsForThing {
     async fn run(call: &Call, input: &Input) -> Result<Nothing, Error> {
         let thing_name = input.thing_name.as_ref().ok_or_else(|| Error::invalid("name a thing: give its thingName"))?;
         let (add, remove) = (&input.thing_groups_to_add, &input.thing_groups_to_remove);
-        let most = limits::THING_GROUPS_PER_THING;
-        if add.len() > most || remove.len() > most {
-            return Err(Error::invalid(format!("at most {most} groups can be added and {most} removed at once")));
-        }
-        if let Some(both) = add.iter().find(|name| remove.contains(name)) {
-            return Err(Error::invalid(format!("thing group {both} is to be added and removed: say one of them")));
+        check_move(remove, add).map_err(|refusal| Error::invalid(refusal.to_string()))?;
+        // As for entering and leaving alone: who has a thing in a group gives it the group's policies.
+        for group in remove.iter().chain(add) {
+            authorize(call, "iot:UpdateThingGroupsForThing", &Arn::thing_group(call.scope, group.clone()).to_string())?;
         }
         change_groups(call, thing_name, remove, add).await?;
         Ok(Nothing {})

@@ -80,6 +80,10 @@ async fn what_does_not_fit_is_refused(api: Api) {
 
 async fn tags_come_with_a_group(api: Api) {
     create(&api, "g", json!({ "tags": [{ "Key": "a", "Value": "1" }] })).quietly().ok().await;
+    // The same group again, but with a tag that it does not have: nothing would be done about that.
+    create(&api, "g", json!({ "tags": [{ "Key": "a", "Value": "1" }] })).quietly().ok().await;
+    let more = json!({ "tags": [{ "Key": "a", "Value": "2" }] });
+    create(&api, "g", more).quietly().refused(409, "ResourceAlreadyExistsException").await;
     let listed = || api.get(format!("/tags?resourceArn={}", encoded(&api.arn("thinggroup/g")))).quietly();
     assert_eq!(listed().ok().await["tags"], json!([{ "Key": "a", "Value": "1" }]));
     let more = json!({ "resourceArn": api.arn("thinggroup/g"), "tags": [{ "Key": "b", "Value": "2" }] });
