@@ -21,6 +21,7 @@ pub mod operation;
 pub mod operations;
 pub mod outgoing;
 pub mod page;
+mod places;
 pub mod provisioning;
 pub mod query;
 pub mod random;

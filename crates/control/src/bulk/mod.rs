@@ -32,6 +32,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use self::bucket::Bucket;
 use crate::call::House;
+use crate::places::Places;
 use crate::provisioning::Permit;
 
 /// What bulk registration works with: the buckets that are known, and room to work in.
@@ -46,7 +47,7 @@ pub struct Bulk {
     /// A place for each check of a signing request: half of the processors, so that the other half stays with the devices.
     checks: Semaphore,
     /// Room for the reports that are being sent.
-    reports: report::Room,
+    reports: Places,
 }
 
 impl Default for Bulk {
@@ -67,7 +68,7 @@ impl Bulk {
             wake: Notify::new(),
             at_work: AtomicUsize::new(0),
             checks: Semaphore::new((processors / 2).max(1)),
-            reports: report::Room::default(),
+            reports: Places::new(limits::REPORTS_AT_ONCE, limits::REPORTS_PER_SCOPE),
         }
     }
 

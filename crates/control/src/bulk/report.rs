@@ -4,10 +4,9 @@
 //! A link names scope, task and report in plain, and carries a MAC over all of it and its end. Nobody can tell a report
 //! that does not exist from one that is not his.
 
-use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,9 +17,8 @@ use gatehouse_domain::time::Timestamp;
 use gatehouse_store::{LineOutcome, RegistrationTaskLine};
 use http::{HeaderValue, Response, StatusCode, Uri, header};
 use http_body::Frame;
-use parking_lot::Mutex;
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use crate::call::House;
 use crate::query::Query;
@@ -42,41 +40,19 @@ struct Report {
     report_type: ReportType,
 }
 
-/// Places to send reports in: in total, and of each scope, so that nobody's slow readers are in the way of others'.
-pub(super) struct Room {
-    total: Arc<Semaphore>,
-    /// Bounded by the accounts and Regions that there are.
-    scopes: Mutex<HashMap<Scope, Arc<Semaphore>>>,
-}
-
-/// A place, until it is dropped.
-struct Place {
-    _total: OwnedSemaphorePermit,
-    _of_scope: OwnedSemaphorePermit,
-}
-
-impl Default for Room {
-    fn default() -> Self {
-        Self { total: Arc::new(Semaphore::new(limits::REPORTS_AT_ONCE)), scopes: Mutex::default() }
-    }
-}
-
-impl Room {
-    fn enter(&self, scope: Scope) -> Option<Place> {
-        let of_scope = Arc::clone(
-            self.scopes.lock().entry(scope).or_insert_with(|| Arc::new(Semaphore::new(limits::REPORTS_PER_SCOPE))),
-        );
-        let of_scope = of_scope.try_acquire_owned().ok()?;
-        Some(Place { _total: Arc::clone(&self.total).try_acquire_owned().ok()?, _of_scope: of_scope })
-    }
-}
-
 /// What a link is answered with.
 pub struct ReportBody(Content);
 
 enum Content {
     Text(Option<Bytes>),
-    Lines(mpsc::Receiver<Result<Bytes, BrokenOff>>),
+    /// When nothing more comes without the end, the report broke off.
+    Lines(mpsc::Receiver<Part>),
+}
+
+/// A part of a report on its way.
+enum Part {
+    Lines(Bytes),
+    End,
 }
 
 /// A report that does not come to its end: its reader must not take it for whole.
@@ -168,28 +144,28 @@ fn opened(house: &House, uri: &Uri) -> Option<Report> {
     (is_ours && house.clock.now() <= expires_at).then_some(report)
 }
 
-/// Sends the lines of the report until they end, or until nobody reads them.
-async fn send(house: &House, report: &Report, sender: &mpsc::Sender<Result<Bytes, BrokenOff>>) {
+/// Sends the lines of the report, and its end. Breaks off when the store fails, or when nobody reads for [`PATIENCE`].
+async fn send(house: &House, report: &Report, sender: &mpsc::Sender<Part>) {
     let Report { scope, task_id, report_type } = report;
     let mut behind = 0;
     loop {
-        let lines = house.store.registration_report(*scope, task_id, *report_type, behind, LINES).await;
-        let part = match lines {
-            Ok(lines) => match lines.last() {
-                None => return,
-                Some(last) => {
-                    behind = last.line;
-                    Ok(lines.iter().map(shown).collect::<String>().into())
-                }
-            },
+        let lines = match house.store.registration_report(*scope, task_id, *report_type, behind, LINES).await {
+            Ok(lines) => lines,
             Err(error) => {
                 tracing::error!(%error, %task_id, "a report broke off");
-                Err(BrokenOff)
+                return;
             }
         };
-        let is_last = part.is_err();
+        let part = match lines.last() {
+            None => Part::End,
+            Some(last) => {
+                behind = last.line;
+                Part::Lines(lines.iter().map(shown).collect::<String>().into())
+            }
+        };
+        let is_end = matches!(part, Part::End);
         let sent = tokio::time::timeout(PATIENCE, sender.send(part)).await;
-        if is_last || !matches!(sent, Ok(Ok(()))) {
+        if is_end || !matches!(sent, Ok(Ok(()))) {
             return;
         }
     }
@@ -230,25 +206,38 @@ impl http_body::Body for ReportBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         match &mut self.0 {
             Content::Text(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
-            Content::Lines(receiver) => receiver.poll_recv(context).map(|part| part.map(|part| part.map(Frame::data))),
+            Content::Lines(receiver) => {
+                let frame = match ready!(receiver.poll_recv(context)) {
+                    Some(Part::Lines(lines)) => return Poll::Ready(Some(Ok(Frame::data(lines)))),
+                    Some(Part::End) => None,
+                    None => Some(Err(BrokenOff)),
+                };
+                self.0 = Content::Text(None);
+                Poll::Ready(frame)
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt as _;
+
     use super::*;
 
-    #[test]
-    fn a_scope_whose_readers_are_slow_is_in_nobodys_way() {
-        let scope = |number| Scope::new(AccountId::from_number(number), "us-east-1".parse().unwrap());
-        let room = Room::default();
-        let places: Vec<_> = (0..=limits::REPORTS_PER_SCOPE).map(|_| room.enter(scope(1))).collect();
-        assert_eq!(places.iter().flatten().count(), limits::REPORTS_PER_SCOPE);
-        assert!(room.enter(scope(2)).is_some());
-        drop(places);
-        let all: Vec<_> = (0..100).map(|number| room.enter(scope(number))).collect();
-        assert_eq!(all.iter().flatten().count(), limits::REPORTS_AT_ONCE);
+    #[tokio::test]
+    async fn a_report_is_whole_only_when_its_end_was_sent() {
+        for is_ended in [true, false] {
+            let (sender, receiver) = mpsc::channel(2);
+            sender.send(Part::Lines(Bytes::from_static(b"{}\n"))).await.unwrap();
+            if is_ended {
+                sender.send(Part::End).await.unwrap();
+            }
+            // As when its reader was too slow, or the store failed.
+            drop(sender);
+            let read = ReportBody(Content::Lines(receiver)).collect().await.map(|read| read.to_bytes());
+            assert_eq!(read.ok(), is_ended.then(|| Bytes::from_static(b"{}\n")));
+        }
     }
 
     #[test]

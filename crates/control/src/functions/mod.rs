@@ -1,11 +1,10 @@
 //! Functions: code of an account's own, called at certain points. The configuration says where each is called
 //! ([`function`]); an ARN that it does not know is called nowhere. A call is one HTTP request with an event and one answer,
-//! both JSON, within five seconds; a few at once ([`room`]), so that nobody waits for the functions of others.
+//! both JSON, within five seconds; a few at once ([`Places`]), so that nobody waits for the functions of others.
 //!
 //! What a function answers is a stranger's word: whoever calls one checks it.
 
 pub mod function;
-mod room;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,8 +20,8 @@ use parking_lot::RwLock;
 use serde_json::Value;
 
 use self::function::Function;
-use self::room::Room;
 use crate::outgoing::ExchangeError;
+use crate::places::Places;
 
 /// The header by which Lambda says that a function failed, whatever the status.
 const FUNCTION_ERROR: &str = "x-amz-function-error";
@@ -31,7 +30,7 @@ const FUNCTION_ERROR: &str = "x-amz-function-error";
 pub struct Functions {
     known: RwLock<BTreeMap<FunctionArn, Arc<Function>>>,
     clock: Arc<dyn Clock>,
-    room: Room,
+    places: Places,
 }
 
 /// Why a function gave no answer that can be used.
@@ -92,8 +91,8 @@ impl Functions {
     /// None yet. Requests are signed by `clock`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let room = Room::new(limits::FUNCTION_CALLS, limits::FUNCTION_CALLS_PER_SCOPE);
-        Self { known: RwLock::default(), clock, room }
+        let places = Places::new(limits::FUNCTION_CALLS, limits::FUNCTION_CALLS_PER_SCOPE);
+        Self { known: RwLock::default(), clock, places }
     }
 
     /// From now on, `arn` stands for `function`.
@@ -119,7 +118,7 @@ impl Functions {
             return Err(FunctionError::Elsewhere);
         }
         let function = self.known.read().get(arn).cloned().ok_or(FunctionError::NotConfigured)?;
-        let _place = self.room.enter(scope).ok_or(FunctionError::Busy)?;
+        let _place = self.places.enter(scope).ok_or(FunctionError::Busy)?;
         let limit = function.time_limit();
         // Boxed: the future of a request is large, and would be part of everyone's who waits for it.
         let called = Box::pin(function.call(arn, event, self.clock.now()));
