@@ -12,6 +12,7 @@ pub mod ca;
 pub mod certificate;
 pub mod certificate_provider;
 pub mod client_id;
+mod clip;
 pub mod credentials;
 pub mod description;
 pub mod disconnect;

@@ -258,12 +258,7 @@ fn skip_character(text: &str) -> Option<&str> {
 
 /// The beginning of a text from outside, short enough for a message.
 pub(super) fn clip(text: &str) -> String {
-    const SHOWN: usize = 64;
-    let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        shown.push('…');
-    }
-    shown
+    crate::clip::clip(text, 64)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Why a body is no template, and why a template yields no plan.
 
+use crate::clip::clip;
+
 /// Why a body is no template: where, and what is wrong there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {problem}")]
@@ -50,14 +52,6 @@ pub(super) fn shown_name(name: &str) -> String {
 /// The first few characters of a value, as messages show it: values are the callers', and may be secret or hostile.
 pub(super) fn shown_value(value: &str) -> String {
     format!("\"{}\"", clip(value, 16))
-}
-
-fn clip(text: &str, characters: usize) -> String {
-    let mut shown: String = text.chars().take(characters).flat_map(char::escape_debug).collect();
-    if text.chars().nth(characters).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 #[cfg(test)]

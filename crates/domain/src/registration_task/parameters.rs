@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
+use crate::clip::clip;
 use crate::limits;
 
 /// Characters of a line that a message shows.
@@ -42,7 +43,7 @@ pub fn read(line: &[u8]) -> Result<BTreeMap<String, String>, LineRefusal> {
         let text = error.to_string();
         // The place stands beside it, and there is one line only.
         let problem = text.rsplit_once(" at line ").map_or(text.as_str(), |(problem, _)| problem);
-        LineRefusal::Json { problem: clip(problem, 4 * SHOWN), column }
+        LineRefusal::Json { problem: problem.chars().take(4 * SHOWN).collect(), column }
     })
 }
 
@@ -99,15 +100,6 @@ impl Visitor<'_> for TextOf<'_> {
     }
 }
 
-fn clip(text: &str, characters: usize) -> String {
-    let mut shown: String =
-        text.chars().take(characters).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if text.chars().nth(characters).is_some() {
-        shown.push('…');
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +140,9 @@ mod tests {
         let LineRefusal::Json { column, .. } = read(b"{\"a\":\"hush\",").unwrap_err() else { panic!() };
         assert_eq!(column, 12);
         assert_eq!(read(b"{\"a\":\"\xff\"}"), Err(LineRefusal::Encoding));
+        // Names are shown in no way that a terminal obeys.
+        let named = read("{\"\u{202e}a\u{1b}[2J\":1}".replace('\u{1b}', "\\u001b").as_bytes()).unwrap_err().to_string();
+        assert!(named.contains("\\u{202e}a\\u{1b}[2J"), "{named}");
         // Nesting without end ends at its beginning, and names are shown in part.
         assert!(read("{\"a\":".repeat(40_000).as_bytes()).is_err());
         let long = read(format!("{{\"{}\":1}}", "n".repeat(200_000)).as_bytes()).unwrap_err().to_string();
